@@ -1,0 +1,51 @@
+# Two commands do all: `make run` and `make test`. Everything they need is installed into .venv by the first of them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+.PHONY: venv
+venv: $(INSTALLED) ## make .venv and install the project with its tests
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else "seqzoo needs Python 3.11 or newer, %s is %d.%d; name another with make PYTHON=python3.12" % (sys.executable, *v))'
+	@echo "Installing seqzoo into $(VENV) (a few minutes, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $(INSTALLED)
+
+.PHONY: run
+run: $(INSTALLED) ## train weather, log it, export it, serve it, ask it; stays until Ctrl-C (ONCE=1: ends after the answers)
+	@$(BIN)/seqzoo tour $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: test
+test: $(INSTALLED) lint types ## every test, the linter and the type checker
+	@$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(INSTALLED) ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(INSTALLED) ## mypy
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(INSTALLED) ## rewrite the code in the house format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: ui
+ui: $(INSTALLED) ## the MLflow experiment UI on this project's store
+	@$(BIN)/seqzoo ui
+
+.PHONY: clean
+clean: ## remove the virtual environment and caches (keeps .seqzoo: your runs and models)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""Recurrent layers that hold the slides' equations, and the networks built on them."""

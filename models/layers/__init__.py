@@ -1,0 +1,1 @@
+"""The recurrences: equation, layer and engine, each in its own file."""

@@ -1,0 +1,1 @@
+"""How the steps over time are executed, one file for each way."""

@@ -1,0 +1,1 @@
+"""The mathematics of one time step, one file for each recurrence, as on its slide."""
