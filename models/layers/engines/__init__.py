@@ -1,1 +1,62 @@
-"""How the steps over time are executed, one file for each way."""
+"""The table of engines: ways to execute the steps of a recurrence over time, proven equal by tests.
+
+Another engine joins by a file with `run` and `why_not` and a line in `ENGINES`; the first that can run a layer is
+what `engine="auto"` takes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.layers.engines import equation, fused
+
+if TYPE_CHECKING:
+    from models.layers.recurrence import Recurrence
+
+__all__ = ["ENGINES", "Engine", "check_name", "choose", "why_not"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way through time.
+
+    run(layer, inputs [batch, time, features], before State, mask [batch, time] or None, recurrent_mask
+    [batch, units] or None) -> (outputs [batch, time, units], State after the last step).
+    why_not(layer): reasons why it cannot run this layer; empty when it can.
+    """
+
+    name: str
+    run: Callable[..., tuple[Any, Any]]
+    why_not: Callable[["Recurrence"], list[str]]
+
+
+ENGINES = {
+    "fused": Engine("fused", fused.run, fused.why_not),
+    "equation": Engine("equation", equation.run, equation.why_not),
+}
+
+
+def check_name(name: str) -> str:
+    """The name itself when it is "auto" or stands in the table. Raises ValueError otherwise."""
+    if name != "auto" and name not in ENGINES:
+        raise ValueError(f"engine={name!r} is not known; it expected one of {', '.join(['auto', *ENGINES])}.")
+    return name
+
+
+def why_not(name: str, layer: "Recurrence") -> list[str]:
+    """Reasons why the engine of that name cannot run the layer; empty when it can."""
+    return ENGINES[check_name(name)].why_not(layer)
+
+
+def choose(layer: "Recurrence") -> Engine:
+    """The engine that the layer asks for. Raises ValueError, with the reasons, when it cannot run the layer."""
+    if layer.engine == "auto":
+        return next(engine for engine in ENGINES.values() if not engine.why_not(layer))
+    engine = ENGINES[layer.engine]
+    reasons = engine.why_not(layer)
+    if reasons:
+        raise ValueError(
+            f"engine={layer.engine!r} cannot run {type(layer).__name__} {layer.name!r}: {'; '.join(reasons)}. "
+            'engine="auto" takes one that can.'
+        )
+    return engine

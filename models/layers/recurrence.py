@@ -1,0 +1,155 @@
+"""The recurrence over time: weights, masks and states of every recurrent layer, once.
+
+    h_t = f_W( h_(t-1), x_t )
+
+Slide S7. What one step does is the cell's (and its equation's) affair, how the steps are executed an engine's.
+"""
+
+import logging
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from models.layers import engines
+from models.layers.cell import RecurrentCell
+
+Tensor = Any
+log = logging.getLogger(__name__)
+
+LAYER_OPTIONS = ("name", "dtype", "trainable", "activity_regularizer")
+
+
+class Recurrence(keras.layers.RNN):
+    """Runs a cell's equation over the time steps; takes the arguments of `keras.layers.RNN` and of the cell.
+
+    inputs [batch, time, features]; mask [batch, time] bool, False leaves the state as it was; initial_state a
+    list of [batch, units], one for each part of the state, None means zeros: the start of a sequence.
+    Returns [batch, units], or [batch, time, units] with return_sequences=True; with return_state=True the parts
+    of the last state follow. engine: how the steps are executed, "auto" takes the fastest that can run the layer.
+    """
+
+    Cell: ClassVar[type[RecurrentCell]]
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        engine: str = "auto",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **options: Any,
+    ) -> None:
+        layer_options = {name: options.pop(name) for name in LAYER_OPTIONS if name in options}
+        of_cell = {name: layer_options[name] for name in ("dtype", "trainable") if name in layer_options}
+        super().__init__(
+            self.Cell(units, **options, **of_cell),
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+            **layer_options,
+        )
+        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0.0 <= rate < 1.0:
+                raise ValueError(
+                    f"{type(self).__name__} got {name}={rate!r}; it expected a share of at least 0 and below 1."
+                )
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.engine = engines.check_name(engine)
+        self.input_spec = keras.InputSpec(ndim=3)
+        self._logged_engine: str | None = None
+
+    @property
+    def units(self) -> int:
+        """Size of the hidden state."""
+        return self.cell.units
+
+    @property
+    def kernel(self) -> Any:
+        """[features, gates * units], the weights of the input."""
+        return self.cell.kernel
+
+    @property
+    def recurrent_kernel(self) -> Any:
+        """[units, gates * units], the weights of the old state."""
+        return self.cell.recurrent_kernel
+
+    @property
+    def bias(self) -> Any:
+        """[gates * units], or None."""
+        return self.cell.bias
+
+    def inner_loop(
+        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Walks through time: (last output, outputs [batch, time, units], last state); Keras calls it."""
+        mask = self._checked_mask(sequences, mask)
+        before = self.cell.State(*initial_state)
+        recurrent_mask = None
+        if training and self.dropout:
+            kept = tf.ones_like(sequences[:, :1, :])
+            sequences *= keras.random.dropout(kept, self.dropout, seed=self.seed_generator)
+        if training and self.recurrent_dropout:
+            kept = tf.ones_like(before[0])
+            recurrent_mask = keras.random.dropout(kept, self.recurrent_dropout, seed=self.seed_generator)
+        if self.go_backwards:
+            sequences = tf.reverse(sequences, [1])
+            mask = None if mask is None else tf.reverse(mask, [1])
+
+        engine = engines.choose(self)
+        if engine.name != self._logged_engine:
+            log.debug("%s runs on the %s engine", self.name, engine.name)
+            self._logged_engine = engine.name
+        outputs, after = engine.run(self, sequences, before, mask, recurrent_mask)
+        return *self._masked_outputs(outputs, after[0], mask), list(after)
+
+    def _masked_outputs(self, outputs: Tensor, last: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Keras's convention: a masked step repeats the last output, zeros before the first one."""
+        if mask is None:
+            return last, outputs
+        begun = tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
+        shown = mask if self.zero_output_for_mask else begun
+        outputs = tf.where(shown[:, :, None], outputs, tf.zeros_like(outputs))
+        last_shown = tf.reduce_any(mask, axis=1)
+        if self.zero_output_for_mask:
+            last_shown &= mask[:, -1]
+        return tf.where(last_shown[:, None], last, tf.zeros_like(last)), outputs
+
+    def _checked_mask(self, sequences: Tensor, mask: Any) -> Tensor | None:
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        if mask is None:
+            return None
+        mask = tf.cast(mask, tf.bool)
+        if not mask.shape.is_compatible_with(sequences.shape[:2]):
+            raise ValueError(
+                f"{type(self).__name__} got a mask of shape {tuple(mask.shape)} for inputs of shape "
+                f"{tuple(sequences.shape)}; it expected {tuple(sequences.shape[:2])}, one value for each time step. "
+                "Pad both to the same length."
+            )
+        return mask
+
+    def get_config(self) -> dict[str, Any]:
+        """All arguments, flat as in `keras.layers`, so that `from_config` makes an equal layer."""
+        config = super().get_config()
+        del config["cell"]
+        own = {"engine": self.engine, "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
+        return {**config, **self.cell.options(), **own, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Recurrence":
+        """The layer that `get_config` described."""
+        return cls(**config)
