@@ -1,0 +1,89 @@
+"""A CSV file that a user gave, row by row: whatever is wrong with it is one InputError that names the line."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from training.errors import InputError
+
+
+class Row(NamedTuple):
+    """Where a row begins, for the text of an error, and its texts in the order that was asked for."""
+
+    where: str
+    texts: list[str]
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file. Raises InputError for a path that cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; expected a CSV file. Check the path.") from None
+
+
+def rows(path: Path, content: bytes, columns: Sequence[str]) -> Iterator[Row]:
+    """The rows below the header, with the named columns only; empty lines at the end of the file are no rows.
+
+    content: of the file, UTF-8. Raises InputError for another encoding, a broken row, a column that is not there once,
+    or a row with more or fewer values than the header."""
+    reader = csv.reader(io.StringIO(_text(path, content).rstrip("\r\n"), newline=""), strict=True)
+    where = f"{path}, line 1"
+    header = _next(where, reader)
+    if header is None:
+        raise InputError(
+            f"{where}: the file is empty; expected the names of the columns, {', '.join(columns)}, and rows below. "
+            "Check how it was written."
+        )
+    positions = _positions(where, header, columns)
+    while True:
+        where = f"{path}, line {reader.line_num + 1}"
+        row = _next(where, reader)
+        if row is None:
+            return
+        if len(row) != len(header):
+            raise InputError(
+                f"{where}: found {len(row)} values; expected {len(header)}, one for each column. "
+                "Correct or remove that line."
+            )
+        yield Row(where, [row[position] for position in positions])
+
+
+def shown(text: str, most: int = 40) -> str:
+    """A text of the file for an error: in quotation marks, on one line, not too long."""
+    return repr(text if len(text) <= most else text[: most - 3] + "...")
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}, line {line}: found the byte 0x{error.object[error.start]:02x}, which is not UTF-8; expected text "
+            "in UTF-8. Save the file in that encoding."
+        ) from None
+
+
+def _next(where: str, reader: Iterator[list[str]]) -> list[str] | None:
+    try:
+        return next(reader, None)
+    except csv.Error as error:
+        raise InputError(
+            f"{where}: found no row of a CSV file ({error}); expected values with commas between them. "
+            "Look for a stray quotation mark or character in that line."
+        ) from None
+
+
+def _positions(where: str, header: list[str], columns: Sequence[str]) -> list[int]:
+    names = [name.strip() for name in header]
+    for name in columns:
+        if names.count(name) != 1:
+            times = "not there" if name not in names else f"there {names.count(name)} times"
+            raise InputError(
+                f"{where}: found the columns {shown(', '.join(names), 120)}, where {name} is {times}; expected "
+                f"{', '.join(columns)}, each once. Name the columns so in that line."
+            )
+    return [names.index(name) for name in columns]
