@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from models.layers.engines.sequence import length, readable, stacked, writable
+
 if TYPE_CHECKING:
     from models.layers.recurrence import Recurrence
 
@@ -32,20 +34,16 @@ def run(
         for t in range(inputs.shape[1]):
             state = step(inputs[:, t], None if mask is None else mask[:, t], state)
             outputs.append(state[0])
-        return tf.stack(outputs, axis=1) if outputs else tf.zeros_like(inputs[:, :, :1]) * before[0][:, None], state
+        return tf.stack(outputs, axis=1), state
 
-    steps = tf.shape(inputs)[1] if inputs.shape[1] is None else inputs.shape[1]
-    xs = tf.TensorArray(inputs.dtype, size=steps, element_shape=inputs.shape[::2]).unstack(
-        tf.transpose(inputs, [1, 0, 2])
-    )
-    valids = None
-    if mask is not None:
-        valids = tf.TensorArray(tf.bool, size=steps, element_shape=mask.shape[:1]).unstack(tf.transpose(mask))
-    hs = tf.TensorArray(before[0].dtype, size=steps, element_shape=before[0].shape)
+    inputs = tf.transpose(inputs, [1, 0, 2])
+    steps = length(inputs)
+    x_at, valid_at = readable(inputs), readable(None if mask is None else tf.transpose(mask))
 
     def body(t: Tensor, state: Any, hs: Any) -> tuple[Tensor, Any, Any]:
-        state = step(xs.read(t), None if valids is None else valids.read(t), state)
+        state = step(x_at.read(t), None if valid_at is None else valid_at.read(t), state)
         return t + 1, state, hs.write(t, state[0])
 
-    _, after, hs = tf.while_loop(lambda t, *_: t < steps, body, (0, before, hs), maximum_iterations=steps)
-    return tf.transpose(hs.stack(), [1, 0, 2]), after
+    loop = (0, before, writable(steps, before[0]))
+    _, after, hs = tf.while_loop(lambda t, *_: t < steps, body, loop, maximum_iterations=steps)
+    return tf.transpose(stacked(hs, steps, before[0]), [1, 0, 2]), after

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from models.layers.engines.fused_steps import FUSED_STEPS, FusedStep
+from models.layers.engines.sequence import length, readable, stacked, writable
 
 if TYPE_CHECKING:
     from models.layers.recurrence import Recurrence
@@ -74,8 +75,8 @@ class Walk:
 
     def forward(self, projected: Tensor, recurrent_kernel: Tensor, start: Any) -> tuple[Any, Tensor]:
         """The state after each step (a State of sequences), and the gates to save for the way back."""
-        steps = _length(projected)
-        projected_at, valid_at = _readable(projected), _readable(self.valid)
+        steps = length(projected)
+        projected_at, valid_at = readable(projected), readable(self.valid)
 
         def body(t: Tensor, before: Any, states: Any, gates: Any) -> Any:
             z = projected_at.read(t) + tf.linalg.matmul(self._seen(before[0]), recurrent_kernel)
@@ -84,18 +85,20 @@ class Walk:
             states = self.State(*(written.write(t, part) for written, part in zip(states, after, strict=True)))
             return t + 1, after, states, gates.write(t, saved)
 
-        states = self.State(*(_writable(steps, part) for part in start))
-        loop = (0, start, states, _writable(steps, projected, projected.shape[1:]))
+        z_like = _zeros_of_z(start[0], recurrent_kernel)
+        states = self.State(*(writable(steps, part) for part in start))
+        loop = (0, start, states, writable(steps, z_like))
         _, _, states, gates = tf.while_loop(lambda t, *_: t < steps, body, loop, maximum_iterations=steps)
-        return self.State(*(sequence.stack() for sequence in states)), gates.stack()
+        sequences = (stacked(written, steps, part) for written, part in zip(states, start, strict=True))
+        return self.State(*sequences), stacked(gates, steps, z_like)
 
     def backward(
         self, recurrent_kernel: Tensor, states: Any, gates: Tensor, d_outputs: Tensor, d_last: Any
     ) -> tuple[Tensor, Any]:
         """dE/dz of each step and dE/d(start); states has the start in front, so that states[t] is before step t."""
-        steps = _length(gates)
-        gates_at, d_output_at, valid_at = _readable(gates), _readable(d_outputs), _readable(self.valid)
-        state_at = self.State(*(_readable(sequence) for sequence in states))
+        steps = length(gates)
+        gates_at, d_output_at, valid_at = readable(gates), readable(d_outputs), readable(self.valid)
+        state_at = self.State(*(readable(sequence) for sequence in states))
         transposed = tf.transpose(recurrent_kernel)
 
         def body(t: Tensor, d_after: Any, d_z: Any) -> Any:
@@ -107,9 +110,10 @@ class Walk:
             (dz,) = self._where_valid(valid_at, t, (dz,), (tf.zeros_like(dz),))
             return t - 1, d_before, d_z.write(t, dz)
 
-        loop = (steps - 1, d_last, _writable(steps, gates, gates.shape[1:]))
+        z_like = _zeros_of_z(d_last[0], recurrent_kernel)
+        loop = (steps - 1, d_last, writable(steps, z_like))
         _, d_start, d_z = tf.while_loop(lambda t, *_: t >= 0, body, loop, maximum_iterations=steps)
-        return d_z.stack(), d_start
+        return stacked(d_z, steps, z_like), d_start
 
     def recurrent_gradient(self, before: Tensor, d_projected: Tensor) -> Tensor:
         """dE/d(recurrent kernel) [units, gates * units], one product over all steps."""
@@ -131,19 +135,5 @@ class Walk:
         return self.State(*parts) if isinstance(new, self.State) else parts
 
 
-def _length(sequence: Tensor) -> Any:
-    return tf.shape(sequence)[0] if sequence.shape[0] is None else sequence.shape[0]
-
-
-def _readable(sequence: Tensor | None) -> Any:
-    """The elements of a sequence, to be read at any step and more than once."""
-    if sequence is None:
-        return None
-    array = tf.TensorArray(
-        sequence.dtype, size=_length(sequence), element_shape=sequence.shape[1:], clear_after_read=False
-    )
-    return array.unstack(sequence)
-
-
-def _writable(steps: Any, like: Tensor, element_shape: Any = None) -> Any:
-    return tf.TensorArray(like.dtype, size=steps, element_shape=element_shape or like.shape)
+def _zeros_of_z(h: Tensor, recurrent_kernel: Tensor) -> Tensor:
+    return tf.zeros([tf.shape(h)[0], recurrent_kernel.shape[1]], h.dtype)

@@ -36,9 +36,7 @@ def test_s9_the_vanilla_matrix_is_n_by_2n_for_an_input_of_n(distinct):
     distinct(layer)
     W = slide_matrix(layer)
     assert W.shape == (3, 6)
-    np.testing.assert_array_equal(
-        W, np.concatenate([layer.kernel.numpy().T, layer.recurrent_kernel.numpy().T], axis=1)
-    )
+    np.testing.assert_array_equal(W, np.concatenate([layer.kernel.numpy().T, layer.recurrent_kernel.numpy().T], axis=1))
 
 
 def test_the_view_cannot_be_written(lstm):

@@ -1,0 +1,178 @@
+"""The command `seqzoo`: what it can be asked to do. TensorFlow and MLflow are imported by the part that needs them."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from seqzoo.errors import OneLineErrors
+
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "3"
+)  # before TensorFlow is imported: its start-up notes tell users nothing
+
+REPOSITORY = click.option(
+    "--repository",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Model repository [SEQZOO_HOME/repository].",
+)
+DATA = click.option(
+    "--data", type=click.Path(path_type=Path), help="Your own file in place of the data set of the zoo's table."
+)
+
+
+@click.group(cls=OneLineErrors)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="seqzoo")
+def cli(debug: bool) -> None:
+    """Recurrent sequence models: train, log, export, serve and ask them."""
+
+
+@cli.command("list")
+def list_models() -> None:
+    """Show the models of the zoo."""
+    from models.zoo import ZOO, entry
+
+    for name in sorted(ZOO):
+        found = entry(name)
+        click.echo(f"{name:<10} {found.task:<10} {found.data or '-':<16} {found.summary}")
+
+
+@cli.command()
+@click.argument("name")
+def info(name: str) -> None:
+    """Show the card of a model."""
+    from models.zoo import entry
+    from training.export.card import card
+
+    click.echo(card(entry(name).name))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--seed", type=int, help="Of every random choice [0].")
+@click.option(
+    "--set", "settings", multiple=True, metavar="SETTING=VALUE", help="Any setting of the run or the network."
+)
+@click.option("--resume", is_flag=True, help="Go on with the newest training that was interrupted.")
+@DATA
+@REPOSITORY
+def train(
+    name: str, seed: int | None, settings: tuple[str, ...], resume: bool, data: Path | None, repository: Path | None
+) -> None:
+    """Train a model, log the run, register the version and export it."""
+    from training.errors import InputError
+    from training.fitting import TrainingInterruptedError
+    from training.home import default_repository
+    from training.pipeline import train as run_pipeline
+    from training.run import with_settings
+    from training.tasks.table import task_module
+
+    texts = dict(_setting(text) for text in settings)
+    if seed is not None:
+        texts["seed"] = str(seed)
+    run = with_settings(task_module(name).RUN, texts)
+    try:
+        trained = run_pipeline(run, repository or default_repository(), data, resume, say=click.echo)
+    except TrainingInterruptedError as stopped:
+        click.echo(f"{stopped}; `seqzoo train {name} --resume` goes on from the last finished epoch.", err=True)
+        sys.exit(128 + stopped.signal_number)
+    except FloatingPointError as error:
+        raise InputError(str(error)) from error
+    for contender, figures in {name: trained.test, **trained.baselines}.items():
+        for metric, value in figures.items():
+            click.echo(f"{contender} test_{metric} {value:.4f}")
+    click.echo(f"{name} version {trained.version.number} lies in {trained.folder}")
+    click.echo(f"champion is version {trained.champion.number}")
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise click.BadParameter(f"{text!r} is no SETTING=VALUE", param_hint="--set")
+    return name, value
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--version", type=int, help="A version's number [the highest].")
+@DATA
+@REPOSITORY
+def evaluate(name: str, version: int | None, data: Path | None, repository: Path | None) -> None:
+    """Show the test figures of an exported version, and of the plain guesses."""
+    from training.evaluation import evaluate as run_evaluation
+    from training.home import default_repository
+
+    found = run_evaluation(name, repository or default_repository(), version, data)
+    for contender, figures in {**found.baselines, name: found.test}.items():
+        for metric, value in figures.items():
+            click.echo(f"{contender} test_{metric} {value:.4f}")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--version", type=int, help="A registered version's number [the champion].")
+@click.option("--repository", required=True, type=click.Path(file_okay=False, path_type=Path), help="Model repository.")
+def export(name: str, version: int | None, repository: Path) -> None:
+    """Put a model's champion, or one whose weights are given, into a model repository."""
+    from training.export.command import export as run_export
+
+    click.echo(run_export(name, repository.absolute(), version))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+@click.pass_context
+def serve(ctx: click.Context) -> None:
+    """Serve models over gRPC and HTTP; names of the zoo, or the server's own flags."""
+    from seqzoo.serve import arguments
+
+    command = [sys.executable, "-m", "serving", *arguments(ctx.args)]
+    os.execv(sys.executable, command)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--inputs", help="JSON object of the signature's inputs, or @FILE [the task's own example].")
+@click.option("--signature", default="serving_default", show_default=True)
+@click.option("--url", default="http://localhost:8501", show_default=True, help="HTTP address, or grpc://host:port.")
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait.")
+def ask(name: str, inputs: str | None, signature: str, url: str, timeout: float) -> None:
+    """Ask a served model, over HTTP or gRPC."""
+    from seqzoo.ask import ask as run_ask
+
+    click.echo(json.dumps(run_ask(name, inputs, signature, url, timeout), ensure_ascii=False))
+
+
+@cli.command()
+@click.option("--port", default=5000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+def ui(port: int, host: str) -> None:
+    """Open the MLflow experiment UI on the store of this project."""
+    from seqzoo.ui import command
+    from training.tracking import store
+
+    store.connect()
+    os.execv(sys.executable, command(store.uri(), host, port))
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="End after the answers.")
+def tour(once: bool) -> None:
+    """Go the whole way: train weather, log it, export it, serve it, ask it (this is `make run`)."""
+    from seqzoo.tour import tour as run_tour
+
+    run_tour(once)
+
+
+def main(prefix: list[str] | None = None) -> None:
+    """Entry point; prefix goes before the arguments of the process."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `seqzoo list | head` ends quietly
+    cli(args=[*(prefix or []), *sys.argv[1:]], prog_name="seqzoo")
+
+
+if __name__ == "__main__":
+    main()

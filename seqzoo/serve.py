@@ -1,0 +1,43 @@
+"""What `seqzoo serve` starts the server with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.zoo.table import ZOO, UnknownModelError
+from training.errors import InputError
+from training.home import default_repository, home
+
+
+def arguments(given: Sequence[str]) -> list[str]:
+    """The server's flags: those given as they are; names of the zoo, or none, become a model configuration file.
+
+    Raises InputError when the repository holds no such model yet."""
+    names = [g for g in given if not g.startswith("-")]
+    flags = [g for g in given if g.startswith("-")]
+    if any(flag.startswith(("--model_base_path=", "--model_config_file=", "--help", "--version")) for flag in flags):
+        return list(given)
+    repository = default_repository()
+    there = sorted(f.name for f in repository.iterdir() if f.is_dir()) if repository.is_dir() else []
+    for name in names:
+        if name not in ZOO and name not in there:
+            raise UnknownModelError(f"no model {name!r} in the zoo or in {repository}; `seqzoo list` shows the zoo")
+        if name not in there:
+            raise InputError(
+                f"{repository} holds no {name!r} yet; `seqzoo train {name}` makes one, or `seqzoo export`."
+            )
+    if not (names or there):
+        raise InputError(f"{repository} holds no model yet; `seqzoo train weather` makes one.")
+    rest = [] if any(flag.startswith("--rest_api_port") for flag in flags) else ["--rest_api_port=8501"]
+    return [*flags, *rest, f"--model_config_file={_config(repository, names or there)}"]
+
+
+def _config(repository: Path, names: Sequence[str]) -> Path:
+    entries = "".join(
+        f'  config {{ name: "{name}" base_path: "{repository / name}" model_platform: "tensorflow" }}\n'
+        for name in names
+    )
+    path = home() / "models.config"
+    writing = path.with_suffix(".writing")
+    writing.write_text(f"model_config_list {{\n{entries}}}\n")
+    writing.replace(path)
+    return path

@@ -1,0 +1,16 @@
+"""What a run records of the data that it was trained on."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """name; source: the file as it was given; sha256 of its bytes; the table as it was read."""
+
+    name: str
+    source: str
+    sha256: str
+    licence: str
+    table: pd.DataFrame

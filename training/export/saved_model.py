@@ -1,0 +1,57 @@
+"""Writes a network as a SavedModel that runs on a stock TensorFlow Serving.
+
+    <folder>/saved_model.pb, variables/, assets.extra/{tf_serving_warmup_requests, model_card.md, lineage.json}
+
+Only the variables and the signatures go in: no Keras object, so that it loads where Keras is absent.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class _Exported(tf.Module):
+    """The variables that the signatures use."""
+
+    def __init__(self, variables: list[tf.Variable]) -> None:
+        super().__init__()
+        self.variables_of_network = variables
+
+
+def write(
+    folder: Path,
+    model: Any,
+    signatures: Mapping[str, Any],
+    warmup: Mapping[str, Arrays],
+    card: str,
+    lineage: Mapping[str, Any],
+) -> None:
+    """Writes the SavedModel of a Keras model and its signatures (tf.functions of named tensors) into a new folder.
+
+    warmup: one request for each signature, as arrays by input alias. Raises OSError or a TensorFlow error when the
+    disk refuses; the folder is then incomplete and must not be published."""
+    tf.saved_model.save(_Exported([v.value for v in model.variables]), str(folder), signatures=dict(signatures))
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    write_warmup(extra / "tf_serving_warmup_requests", model.name, warmup)
+    (extra / "model_card.md").write_text(card, encoding="utf-8")
+    (extra / "lineage.json").write_text(json.dumps(lineage, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_warmup(path: Path, model: str, requests: Mapping[str, Arrays]) -> None:
+    """A TFRecord of PredictionLog, one Predict request for each signature, as TensorFlow Serving reads it."""
+    with tf.io.TFRecordWriter(str(path)) as records:
+        for signature, inputs in requests.items():
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(name=model, signature_name=signature),
+                inputs={name: tf.make_tensor_proto(array) for name, array in inputs.items()},
+            )
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            records.write(log.SerializeToString())

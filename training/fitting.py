@@ -1,0 +1,134 @@
+"""The epochs: shuffled batches, a validation figure after each, best weights kept, early stop, interruption."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import keras
+import numpy as np
+
+from training import checkpoint
+from training.checkpoint import Progress, State
+from training.run import TrainingRun
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class TrainingInterruptedError(Exception):
+    """A signal asked the training to stop; its checkpoint stays."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+
+def optimizer(run: TrainingRun, examples: int) -> keras.optimizers.Optimizer:
+    """AdamW whose learning rate falls to 0 over all epochs as a half cosine."""
+    steps = run.epochs * math.ceil(examples / run.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, steps)
+    return keras.optimizers.AdamW(rate, weight_decay=run.weight_decay, global_clipnorm=run.gradient_clip)
+
+
+def fit(
+    model: keras.Model,
+    run: TrainingRun,
+    inputs: Arrays,
+    targets: Arrays,
+    validate: Callable[[], Mapping[str, float]],
+    metric: str,
+    progress: Progress,
+    state: State | None,
+    after_epoch: Callable[[int, Mapping[str, float]], None],
+    say: Callable[[str], None],
+) -> Progress:
+    """Trains a compiled model to its best weights by `metric` of `validate`, lower is better.
+
+    inputs and targets [examples, ...]. Goes on from `state` when there is one. `after_epoch` gets the epoch (from
+    1) and its figures. Raises TrainingInterruptedError at SIGINT and SIGTERM, between two batches; the checkpoint of
+    the last finished epoch then lies on the disk."""
+    examples = len(next(iter(targets.values())))
+    model.optimizer.build(model.trainable_variables)
+    if state is not None:
+        _restore(model, state)
+    best = state.best if state is not None else _values(model.variables)
+    started, done = time.monotonic(), progress.epoch
+    with _stop_signals() as stop:
+        while progress.epoch < run.epochs and progress.epoch - progress.best_epoch < run.patience:
+            epoch = progress.epoch + 1
+            order = np.random.default_rng([run.seed, epoch]).permutation(examples)
+            logs = model.fit(
+                {name: array[order] for name, array in inputs.items()},
+                {name: array[order] for name, array in targets.items()},
+                batch_size=run.batch_size,
+                shuffle=False,
+                verbose=0,
+                callbacks=[stop],
+            )
+            figures = {"loss": float(logs.history["loss"][0]), **validate()}
+            if not math.isfinite(figures["loss"]):
+                raise FloatingPointError(
+                    f"the loss became {figures['loss']} in epoch {epoch}; try a lower learning_rate."
+                )
+            progress.epoch = epoch
+            for name, figure in figures.items():
+                progress.history.setdefault(name, []).append(figure)
+            is_best = figures[metric] < progress.best_value
+            if is_best:
+                progress.best_value, progress.best_epoch, best = figures[metric], epoch, _values(model.variables)
+            after_epoch(epoch, figures)
+            checkpoint.save(progress, State(_values(model.variables), _values(model.optimizer.variables), best))
+            left = (time.monotonic() - started) / (epoch - done) * (run.epochs - epoch)
+            say(_line(epoch, run.epochs, figures, metric, is_best, left))
+    for variable, value in zip(model.variables, best, strict=True):
+        variable.assign(value)
+    return progress
+
+
+def _line(epoch: int, epochs: int, figures: Mapping[str, float], metric: str, is_best: bool, left: float) -> str:
+    bar = "#" * round(20 * epoch / epochs)
+    numbers = f"loss {figures['loss']:.4f}  {metric} {figures[metric]:.4f}{' best' if is_best else '     '}"
+    return f"  epoch {epoch:>{len(str(epochs))}}/{epochs} [{bar:<20}] {numbers}  {left:4.0f} s left"
+
+
+def _values(variables: list[Any]) -> list[np.ndarray]:
+    return [np.array(variable.value) for variable in variables]
+
+
+def _restore(model: keras.Model, state: State) -> None:
+    for variable, value in zip(model.variables, state.variables, strict=True):
+        variable.assign(value)
+    for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
+        variable.assign(value)
+
+
+class _StopBetweenBatches(keras.callbacks.Callback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.received: int | None = None
+
+    def note(self, signal_number: int, frame: FrameType | None) -> None:
+        self.received = signal_number
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.received is not None:
+            raise TrainingInterruptedError(self.received)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[_StopBetweenBatches]:
+    """Turns SIGINT and SIGTERM into an exception between two batches (in the main thread, where signals arrive)."""
+    stop = _StopBetweenBatches()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, stop.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,173 @@
+"""The whole line: data, batches, network, epochs, MLflow run, registered version, SavedModel in the repository."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import mlflow
+import tensorflow as tf
+
+from models.zoo import Entry, entry
+from training import checkpoint
+from training.checkpoint import Progress, State
+from training.errors import InputError
+from training.export import repository as repositories
+from training.export.card import card, with_figures
+from training.export.contract import signature_tensors
+from training.export.revision import code_revision
+from training.export.saved_model import write
+from training.fitting import fit, optimizer
+from training.home import checkpoints
+from training.run import TrainingRun
+from training.tasks.table import task_module
+from training.tasks.task import Arrays, Predict, Task
+from training.tracking import recording, registry, store
+from training.tracking.registry import Version
+
+Say = Callable[[str], None]
+SCORE = "validation_score"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: its registered version, where it lies, and the figures of the test data."""
+
+    version: Version
+    champion: Version
+    folder: Path
+    test: dict[str, float]
+    baselines: dict[str, dict[str, float]]
+
+
+def train(
+    run: TrainingRun,
+    repository: Path,
+    data: Path | None = None,
+    resume: bool = False,
+    say: Say = print,
+) -> Trained:
+    """Trains, logs, registers and exports a model of the zoo.
+
+    data: the user's own file in place of the shipped one. resume: goes on from the last finished epoch of the newest
+    training of this model that has not ended, with that training's own parameters. say: gets a line of progress.
+    Raises InputError for what a user gave wrongly, TrainingInterruptedError at SIGINT and SIGTERM."""
+    module = task_module(run.model)
+    zoo_entry = entry(run.model)
+    progress, state = _resumed(run) if resume else (None, None)
+    task: Task = module.prepare(run, data)
+    store.connect()
+    experiment = store.use_experiment(run.model)
+
+    keras.utils.set_random_seed(run.seed)
+    tf.config.experimental.enable_op_determinism()
+    inputs, targets = task.inputs(), task.targets()
+    model = _compiled(task, run, len(next(iter(targets.values()))))
+    signatures = zoo_entry.signatures(model)
+    predict = in_memory(signatures["serving_default"])
+
+    with recorded_run(experiment, run, progress) as active:
+        if progress is None:
+            progress = Progress(run.model, active.info.run_id, run.parameters())
+            mlflow.log_params(run.parameters())
+            recording.log_data(task.data)
+            recording.log_environment()
+        say(f"Training {run.model}: run {active.info.run_id} in experiment {run.model!r} at {store.uri()}")
+
+        def validate() -> Mapping[str, float]:
+            figures = task.evaluate(predict, "validation")
+            return {SCORE: task.score(figures, "validation"), **_named("validation", figures)}
+
+        fit(model, run, inputs, targets, validate, SCORE, progress, state, recording.log_epoch, say)
+        return _finish(task, zoo_entry, model, signatures, predict, run, progress, repository, say)
+
+
+def in_memory(call: Any) -> Predict:
+    """A signature of a network in memory, as arrays to arrays."""
+
+    def predict(inputs: Arrays) -> Arrays:
+        names = [spec.name for spec in call.input_signature]
+        return {name: value.numpy() for name, value in call(*(tf.constant(inputs[n]) for n in names)).items()}
+
+    return predict
+
+
+def recorded_run(experiment: str, run: TrainingRun, progress: Progress | None) -> Any:
+    """The MLflow run of a training, or the one that `progress` goes on with."""
+    return recording.recorded(experiment, f"{run.model}-seed{run.seed}", progress.run_id if progress else None)
+
+
+def _compiled(task: Task, run: TrainingRun, examples: int) -> keras.Model:
+    model = task.build()
+    losses, weights = task.losses()
+    model.compile(optimizer(run, examples), loss=dict(losses), loss_weights=dict(weights))
+    return model
+
+
+def _resumed(run: TrainingRun) -> tuple[Progress, State]:
+    newest = checkpoint.newest(run.model)
+    if newest is None:
+        raise InputError(f"no unfinished training of {run.model!r} lies in {checkpoints()}; train without --resume.")
+    progress, state = checkpoint.load(newest)
+    differing = {
+        name: (progress.parameters.get(name), value)
+        for name, value in run.parameters().items()
+        if progress.parameters.get(name) != value
+    }
+    if differing:
+        listed = ", ".join(f"{name} was {before!r}, now {now!r}" for name, (before, now) in differing.items())
+        raise InputError(f"--resume goes on with the same settings, but {listed}; give those of run {progress.run_id}.")
+    return progress, state
+
+
+def _named(part: str, figures: Mapping[str, float]) -> dict[str, float]:
+    return {f"{part}_{name}": value for name, value in figures.items()}
+
+
+def _finish(
+    task: Task,
+    zoo_entry: Entry,
+    model: keras.Model,
+    signatures: Mapping[str, Any],
+    predict: Predict,
+    run: TrainingRun,
+    progress: Progress,
+    repository: Path,
+    say: Say,
+) -> Trained:
+    test, baselines = task.evaluate(predict, "test"), task.baselines()
+    mlflow.log_metrics(
+        {**_named("test", test), "best_epoch": progress.best_epoch, f"best_{SCORE}": progress.best_value}
+    )
+    for name, figures in baselines.items():
+        mlflow.log_metrics(_named(f"test_{name}", figures))
+    recording.log_pictures(task.pictures(predict, progress.history))
+
+    lineage = {
+        "run_id": progress.run_id,
+        "tracking_uri": _without_secrets(store.uri()),
+        "data": task.data.name,
+        "data_sha256": task.data.sha256,
+        "code_revision": code_revision(),
+        "metrics": {**_named("test", test), SCORE: progress.best_value},
+        "parameters": run.parameters(),
+    }
+    text = with_figures(card(run.model), {f"{run.model} (this version)": test, **baselines}, lineage)
+    mlflow.log_text(text, "model_card.md")
+    examples = task.examples()
+    with repositories.incoming(repository, run.model) as folder:
+        say("Writing the SavedModel and registering the version")
+        write(folder, model, signatures, examples, text, lineage)
+        uri = recording.log_model(folder, signature_tensors(folder), examples["serving_default"])
+        version = registry.register(run.model, uri, progress.best_value)
+        published = repositories.publish(folder, repository, run.model, version.number)
+    champion = registry.crown(run.model)
+    checkpoint.drop(progress.run_id)
+    return Trained(version, champion, published, test, baselines)
+
+
+def _without_secrets(uri: str) -> str:
+    """The address without user and password."""
+    scheme, separator, rest = uri.partition("://")
+    return scheme + separator + rest.rpartition("@")[2]

@@ -1,0 +1,137 @@
+"""The pictures of a training: learning curves, forecast against truth, and how far a probability can be trusted.
+
+Each is a figure of its own, drawn without pyplot: nobody else's figures, styles or backend change. The colours are
+those of Okabe and Ito, which the colour-blind tell apart.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.dates as mdates
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from training.baselines.weather import Forecast, brier, mae
+
+TRUTH, FORECAST, PLAIN, MARK = "#000000", "#0072B2", "#B0B0B0", "#D55E00"
+WIDTH_INCHES, DPI = 9, 144  # as wide as a README shows it, sharp at twice that
+VALIDATION = "validation_"
+PANELS_IN_A_ROW = 3
+ONE_SIGMA = 1.0
+
+
+def learning_curves(history: Mapping[str, Sequence[float]], best_by: str = "validation_score") -> Figure:
+    """One panel for each figure over the epochs, from 1; `validation_x` shares the panel of `x`.
+
+    history: a value for each epoch, by name. The epoch of the least `best_by` is marked in every panel, if `best_by`
+    is in the history. Raises ValueError for a history without an epoch."""
+    if not any(len(values) for values in history.values()):
+        raise ValueError(f"learning_curves got no epoch in {dict(history)}; expected one or more. Draw after training.")
+    panels = list(dict.fromkeys(_panel_of(name, history) for name in history))
+    columns = min(len(panels), PANELS_IN_A_ROW)
+    rows = -(-len(panels) // columns)
+    figure = _figure(0.4 + 2.3 * rows)
+    axes = dict(zip(panels, figure.subplots(rows, columns, squeeze=False).flat, strict=False))
+    for unused in figure.axes[len(panels) :]:
+        unused.remove()
+    for name, values in history.items():
+        panel = _panel_of(name, history)
+        color = FORECAST if name.startswith(VALIDATION) else TRUTH
+        marker = "o" if len(values) == 1 else None
+        axes[panel].plot(range(1, len(values) + 1), values, color=color, marker=marker, linewidth=1.4, label=_words(name))
+    for panel, ax in axes.items():
+        _dress(ax, _words(panel))
+        ax.set_xlabel("epoch", fontsize=8)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        if len(ax.lines) > 1:
+            ax.legend(fontsize=8, frameon=False)
+    if best_by in history:
+        best = int(np.argmin(history[best_by]))
+        for name, values in history.items():
+            if name.startswith(VALIDATION) and best < len(values):
+                _mark_epoch(axes[_panel_of(name, history)], best + 1, values[best])
+    return figure
+
+
+def forecast_against_truth(dates: np.ndarray, truth: Forecast, forecast: Forecast, persistence: Forecast) -> Figure:
+    """Three panels over the days: highest temperature, lowest, and the probability of rain with the days it rained.
+
+    dates datetime64[D] [days]; truth, forecast and persistence (each day as the day before), [days] each. The title of
+    a panel has the error of the forecast and that of persistence."""
+    figure = _figure(7.2)
+    high, low, rain = figure.subplots(3, 1, sharex=True)
+    for ax, name, title in ((high, "temp_max", "Highest temperature"), (low, "temp_min", "Lowest temperature")):
+        was, said, plain = (getattr(each, name) for each in (truth, forecast, persistence))
+        ax.plot(dates, plain, color=PLAIN, linewidth=0.8, label="persistence: as the day before")
+        ax.plot(dates, was, color=TRUTH, linestyle="none", marker=".", markersize=3.5, label="measured")
+        ax.plot(dates, said, color=FORECAST, linewidth=1.4, label="forecast the day before")
+        errors = f"off by {mae(was, said):.2f} °C on average (persistence {mae(was, plain):.2f})"
+        _dress(ax, f"{title}: {errors}")
+        ax.set_ylabel("°C", fontsize=8)
+    rained = truth.rain_probability > 0.5
+    rain.fill_between(dates, forecast.rain_probability, step="mid", color=FORECAST, alpha=0.25, linewidth=0)
+    rain.plot(dates, forecast.rain_probability, color=FORECAST, linewidth=1.2, drawstyle="steps-mid", label="forecast")
+    rain.plot(dates[rained], np.full(rained.sum(), 1.07), color=TRUTH, linestyle="none", marker="|", label="it rained")
+    scores = (brier(truth.rain_probability, each.rain_probability) for each in (forecast, persistence))
+    _dress(rain, "Probability of rain: Brier score {:.3f} (persistence {:.3f})".format(*scores))
+    rain.set_ylim(0, 1.14)
+    rain.set_yticks([0, 0.5, 1])
+    locator = mdates.AutoDateLocator()
+    rain.xaxis.set_major_locator(locator)
+    rain.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    high.legend(fontsize=8, frameon=False, ncols=3, loc="upper left")
+    rain.legend(fontsize=8, frameon=False, ncols=2, loc="lower left")
+    return figure
+
+
+def reliability(probabilities: np.ndarray, outcomes: np.ndarray, bins: int = 10) -> Figure:
+    """How often it happened where a probability was forecast, over how often each was forecast.
+
+    probabilities from 0 to 1 and outcomes (true or 1 where it happened), [forecasts] each. A point stands for the
+    forecasts of one bin, its bar for the standard error of their frequency; on the diagonal they hold what they say."""
+    happened = np.asarray(outcomes, float)
+    which = np.minimum((np.asarray(probabilities) * bins).astype(int), bins - 1)
+    counts = np.bincount(which, minlength=bins)
+    filled = counts > 0
+    said, was = (np.bincount(which, each, bins)[filled] / counts[filled] for each in (probabilities, happened))
+    figure = _figure(5.4, width=5)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    upper.plot([0, 1], [0, 1], color=PLAIN, linewidth=1, label="as often as forecast")
+    spread = np.sqrt(was * (1 - was) / counts[filled])
+    upper.errorbar(said, was, spread, color=FORECAST, marker="o", markersize=4, linewidth=1.4, elinewidth=1, label="it happened")
+    _dress(upper, f"How often it happened: Brier score {brier(happened, np.asarray(probabilities)):.3f}")
+    upper.set_ylim(-0.03, 1.03)
+    upper.legend(fontsize=8, frameon=False, loc="upper left")
+    lower.bar((np.arange(bins) + 0.5) / bins, counts, 0.9 / bins, color=FORECAST, alpha=0.5)
+    _dress(lower, f"How often it was forecast: {len(which)} times")
+    lower.set_xlim(-0.03, 1.03)
+    lower.set_xlabel("forecast probability", fontsize=8)
+    return figure
+
+
+def _figure(height: float, width: float = WIDTH_INCHES) -> Figure:
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+
+
+def _dress(ax: Axes, title: str) -> None:
+    ax.set_title(title, loc="left", fontsize=9)
+    ax.tick_params(labelsize=8, length=3)
+    ax.grid(visible=True, color="#E6E6E6", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _mark_epoch(ax: Axes, epoch: int, value: float) -> None:
+    ax.axvline(epoch, color=MARK, linewidth=0.8, linestyle=":")
+    ax.plot([epoch], [value], color=MARK, marker="o", markersize=4, linestyle="none")
+    ax.annotate(f"{value:.4g}", (epoch, value), (4, 6), textcoords="offset points", fontsize=8, color=MARK)
+
+
+def _panel_of(name: str, history: Mapping[str, Sequence[float]]) -> str:
+    bare = name.removeprefix(VALIDATION)
+    return bare if bare in history else name
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

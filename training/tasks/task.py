@@ -1,0 +1,52 @@
+"""The part of a training that differs from model to model."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from training.datasets.summary import DataSummary
+from training.run import TrainingRun
+
+Arrays = Mapping[str, np.ndarray]
+Predict = Callable[[Arrays], Arrays]  # the inputs of `serving_default` to its outputs
+Part = Literal["validation", "test"]
+
+
+class Task(Protocol):
+    """A data set, read and split, and what one does with a model on it."""
+
+    data: DataSummary
+
+    def inputs(self) -> Arrays:
+        """The training examples, [examples, ...] each."""
+
+    def targets(self) -> Arrays:
+        """What the network should answer to them."""
+
+    def build(self) -> keras.Model:
+        """The network, adapted to the training data and compiled but for its optimizer: losses and their weights."""
+
+    def losses(self) -> tuple[Mapping[str, Any], Mapping[str, float]]:
+        """The loss of each output and its weight."""
+
+    def evaluate(self, predict: Predict, part: Part) -> dict[str, float]:
+        """The figures of a part of the data, by the exported signature or the same in memory."""
+
+    def score(self, figures: Mapping[str, float], part: Part) -> float:
+        """The one figure by which versions compare, lower is better."""
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """The test figures of what a user would try first, by its name."""
+
+    def pictures(self, predict: Predict, history: Mapping[str, list[float]]) -> dict[str, Figure]:
+        """What people would rather look at than read."""
+
+    def examples(self) -> dict[str, Arrays]:
+        """One real request for each signature."""
+
+
+TaskFactory = Callable[[TrainingRun, Path | None], Task]

@@ -1,0 +1,80 @@
+"""What a run holds: parameters, figures per epoch, the data set, pictures, the card, the environment, the model."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from matplotlib.figure import Figure
+from mlflow.models import ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+
+from training.datasets.summary import DataSummary
+from training.export.contract import SignatureTensors
+from training.fitting import TrainingInterruptedError
+
+SYSTEM_METRICS_SECONDS = 1.0
+SERVED_MODEL = Path(__file__).with_name("served_model.py")
+
+
+@contextmanager
+def recorded(experiment_id: str, name: str, run_id: str | None = None) -> Iterator[mlflow.ActiveRun]:
+    """An MLflow run around a training, with system metrics; `run_id` goes on with an earlier one.
+
+    Ends FINISHED, KILLED when the training was interrupted, FAILED at any other error."""
+    mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
+    mlflow.set_system_metrics_samples_before_logging(1)
+    where = {"run_id": run_id} if run_id else {"experiment_id": experiment_id, "run_name": name}
+    active = mlflow.start_run(log_system_metrics=True, **where)
+    try:
+        yield active
+    except (TrainingInterruptedError, KeyboardInterrupt):
+        mlflow.end_run("KILLED")
+        raise
+    except BaseException:
+        mlflow.end_run("FAILED")
+        raise
+    mlflow.end_run("FINISHED")
+
+
+def log_data(data: DataSummary) -> None:
+    """The data set as an MLflow dataset with its digest, and the whole checksum as a tag."""
+    source = data.source
+    dataset = mlflow.data.from_pandas(data.table, source=source, name=data.name, digest=data.sha256[:32])
+    mlflow.log_input(dataset, context="training")
+    mlflow.set_tags({"data.sha256": data.sha256, "data.source": source, "data.licence": data.licence})
+
+
+def log_epoch(epoch: int, figures: Mapping[str, float]) -> None:
+    """The figures of one epoch, counted from 1."""
+    mlflow.log_metrics(dict(figures), step=epoch)
+
+
+def log_pictures(pictures: Mapping[str, Figure]) -> None:
+    """Each picture as pictures/<name>.png."""
+    for name, figure in pictures.items():
+        mlflow.log_figure(figure, f"pictures/{name}.png")
+
+
+def log_environment() -> None:
+    """The installed distributions with their versions, as environment/requirements.txt."""
+    names = sorted({f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions() if d.metadata["Name"]})
+    mlflow.log_text("\n".join(names) + "\n", "environment/requirements.txt")
+
+
+def log_model(folder: Path, tensors: SignatureTensors, example: Mapping[str, Any]) -> str:
+    """The exported SavedModel as the run's model, with signature and input example. Returns its URI.
+
+    It loads by `mlflow.pyfunc` wherever TensorFlow is: the code that calls it goes along."""
+    signature = ModelSignature(*(Schema([TensorSpec(*t) for t in part]) for part in (tensors.inputs, tensors.outputs)))
+    logged = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(SERVED_MODEL),
+        artifacts={"saved_model": str(folder)},
+        signature=signature,
+        input_example=dict(example),
+        pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("tensorflow", "mlflow", "numpy")],
+    )
+    return str(logged.model_uri)
