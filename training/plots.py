@@ -18,39 +18,42 @@ TRUTH, FORECAST, PLAIN, MARK = "#000000", "#0072B2", "#B0B0B0", "#D55E00"
 WIDTH_INCHES, DPI = 9, 144  # as wide as a README shows it, sharp at twice that
 VALIDATION = "validation_"
 PANELS_IN_A_ROW = 3
-ONE_SIGMA = 1.0
+NINETY_FIVE_PERCENT = 1.96  # standard deviations of a normal distribution to each side
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], best_by: str = "validation_score") -> Figure:
     """One panel for each figure over the epochs, from 1; `validation_x` shares the panel of `x`.
 
-    history: a value for each epoch, by name. The epoch of the least `best_by` is marked in every panel, if `best_by`
-    is in the history. Raises ValueError for a history without an epoch."""
-    if not any(len(values) for values in history.values()):
-        raise ValueError(f"learning_curves got no epoch in {dict(history)}; expected one or more. Draw after training.")
+    history: a value for each epoch, by name. The epoch of the least `best_by` is marked in every panel, with the value
+    there, where the history has it. Raises ValueError for a history without an epoch."""
+    epochs = max((len(values) for values in history.values()), default=0)
+    if not epochs:
+        raise ValueError(
+            f"learning_curves got no epoch in {dict(history)}; expected one or more. Train before drawing."
+        )
     panels = list(dict.fromkeys(_panel_of(name, history) for name in history))
     columns = min(len(panels), PANELS_IN_A_ROW)
     rows = -(-len(panels) // columns)
-    figure = _figure(0.4 + 2.3 * rows)
+    figure = _figure(width=max(5.0, WIDTH_INCHES / PANELS_IN_A_ROW * columns), height=0.4 + 2.3 * rows)
     axes = dict(zip(panels, figure.subplots(rows, columns, squeeze=False).flat, strict=False))
     for unused in figure.axes[len(panels) :]:
         unused.remove()
+    best = int(np.argmin(history[best_by])) if best_by in history else None
     for name, values in history.items():
-        panel = _panel_of(name, history)
-        color = FORECAST if name.startswith(VALIDATION) else TRUTH
-        marker = "o" if len(values) == 1 else None
-        axes[panel].plot(range(1, len(values) + 1), values, color=color, marker=marker, linewidth=1.4, label=_words(name))
+        ax = axes[_panel_of(name, history)]
+        color, marker = FORECAST if name.startswith(VALIDATION) else TRUTH, "o" if epochs == 1 else None
+        ax.plot(range(1, len(values) + 1), values, color=color, marker=marker, linewidth=1.4, label=_words(name))
     for panel, ax in axes.items():
         _dress(ax, _words(panel))
-        ax.set_xlabel("epoch", fontsize=8)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         if len(ax.lines) > 1:
             ax.legend(fontsize=8, frameon=False)
-    if best_by in history:
-        best = int(np.argmin(history[best_by]))
-        for name, values in history.items():
-            if name.startswith(VALIDATION) and best < len(values):
-                _mark_epoch(axes[_panel_of(name, history)], best + 1, values[best])
+        if best is not None:
+            values = history.get(VALIDATION + panel, history[panel])
+            ax.axvline(best + 1, color=MARK, linewidth=0.8, linestyle=":")
+            ax.set_title(f"{values[best]:.4g} at {best + 1}", loc="right", fontsize=8, color=MARK)
+        ax.set_xlabel("epoch", fontsize=8)
+        ax.set_xlim(0.5, epochs + 0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     return figure
 
 
@@ -59,11 +62,11 @@ def forecast_against_truth(dates: np.ndarray, truth: Forecast, forecast: Forecas
 
     dates datetime64[D] [days]; truth, forecast and persistence (each day as the day before), [days] each. The title of
     a panel has the error of the forecast and that of persistence."""
-    figure = _figure(7.2)
+    figure = _figure(WIDTH_INCHES, height=7.4)
     high, low, rain = figure.subplots(3, 1, sharex=True)
     for ax, name, title in ((high, "temp_max", "Highest temperature"), (low, "temp_min", "Lowest temperature")):
         was, said, plain = (getattr(each, name) for each in (truth, forecast, persistence))
-        ax.plot(dates, plain, color=PLAIN, linewidth=0.8, label="persistence: as the day before")
+        ax.plot(dates, plain, color=PLAIN, linewidth=0.8, label="persistence")
         ax.plot(dates, was, color=TRUTH, linestyle="none", marker=".", markersize=3.5, label="measured")
         ax.plot(dates, said, color=FORECAST, linewidth=1.4, label="forecast the day before")
         errors = f"off by {mae(was, said):.2f} °C on average (persistence {mae(was, plain):.2f})"
@@ -80,8 +83,9 @@ def forecast_against_truth(dates: np.ndarray, truth: Forecast, forecast: Forecas
     locator = mdates.AutoDateLocator()
     rain.xaxis.set_major_locator(locator)
     rain.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
-    high.legend(fontsize=8, frameon=False, ncols=3, loc="upper left")
-    rain.legend(fontsize=8, frameon=False, ncols=2, loc="lower left")
+    rain.set_xlim(dates[0] - np.timedelta64(2, "D"), dates[-1] + np.timedelta64(2, "D"))
+    for ax in (high, rain):
+        ax.legend(fontsize=8, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     return figure
 
 
@@ -89,28 +93,35 @@ def reliability(probabilities: np.ndarray, outcomes: np.ndarray, bins: int = 10)
     """How often it happened where a probability was forecast, over how often each was forecast.
 
     probabilities from 0 to 1 and outcomes (true or 1 where it happened), [forecasts] each. A point stands for the
-    forecasts of one bin, its bar for the standard error of their frequency; on the diagonal they hold what they say."""
-    happened = np.asarray(outcomes, float)
-    which = np.minimum((np.asarray(probabilities) * bins).astype(int), bins - 1)
+    forecasts of one bin. The band is where the points of one whose probabilities are right fall in 95 of 100 cases.
+    Raises ValueError for no forecast, or a probability outside 0 to 1."""
+    forecast, happened = np.asarray(probabilities, float), np.asarray(outcomes, float)
+    if not (len(forecast) and np.all((forecast >= 0) & (forecast <= 1))):
+        raise ValueError(
+            f"reliability got {len(forecast)} probabilities {forecast}; expected one or more, each from 0 to 1. "
+            "Give the model's outputs after the sigmoid."
+        )
+    which = np.minimum((forecast * bins).astype(int), bins - 1)
     counts = np.bincount(which, minlength=bins)
     filled = counts > 0
-    said, was = (np.bincount(which, each, bins)[filled] / counts[filled] for each in (probabilities, happened))
-    figure = _figure(5.4, width=5)
+    said, was = (np.bincount(which, each, bins)[filled] / counts[filled] for each in (forecast, happened))
+    chance = NINETY_FIVE_PERCENT * np.sqrt(said * (1 - said) / counts[filled])
+    figure = _figure(width=5, height=5.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], color=PLAIN, linewidth=1, label="as often as forecast")
-    spread = np.sqrt(was * (1 - was) / counts[filled])
-    upper.errorbar(said, was, spread, color=FORECAST, marker="o", markersize=4, linewidth=1.4, elinewidth=1, label="it happened")
-    _dress(upper, f"How often it happened: Brier score {brier(happened, np.asarray(probabilities)):.3f}")
+    upper.fill_between(said, said - chance, said + chance, color=PLAIN, alpha=0.3, linewidth=0, label="within chance")
+    upper.plot(said, was, color=FORECAST, marker="o", markersize=4, linewidth=1.4, label="it happened")
+    _dress(upper, f"How often it happened: Brier score {brier(happened, forecast):.3f}")
     upper.set_ylim(-0.03, 1.03)
     upper.legend(fontsize=8, frameon=False, loc="upper left")
     lower.bar((np.arange(bins) + 0.5) / bins, counts, 0.9 / bins, color=FORECAST, alpha=0.5)
-    _dress(lower, f"How often it was forecast: {len(which)} times")
+    _dress(lower, f"How often it was forecast: {len(forecast)} forecasts")
     lower.set_xlim(-0.03, 1.03)
     lower.set_xlabel("forecast probability", fontsize=8)
     return figure
 
 
-def _figure(height: float, width: float = WIDTH_INCHES) -> Figure:
+def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
 
 
@@ -120,12 +131,6 @@ def _dress(ax: Axes, title: str) -> None:
     ax.grid(visible=True, color="#E6E6E6", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
-
-
-def _mark_epoch(ax: Axes, epoch: int, value: float) -> None:
-    ax.axvline(epoch, color=MARK, linewidth=0.8, linestyle=":")
-    ax.plot([epoch], [value], color=MARK, marker="o", markersize=4, linestyle="none")
-    ax.annotate(f"{value:.4g}", (epoch, value), (4, 6), textcoords="offset points", fontsize=8, color=MARK)
 
 
 def _panel_of(name: str, history: Mapping[str, Sequence[float]]) -> str:
