@@ -8,11 +8,8 @@ from pathlib import Path
 
 import click
 
+from seqzoo import quiet
 from seqzoo.errors import OneLineErrors
-
-os.environ.setdefault(
-    "TF_CPP_MIN_LOG_LEVEL", "3"
-)  # before TensorFlow is imported: its start-up notes tell users nothing
 
 REPOSITORY = click.option(
     "--repository",
@@ -34,6 +31,7 @@ def cli(debug: bool) -> None:
 @cli.command("list")
 def list_models() -> None:
     """Show the models of the zoo."""
+    quiet.import_tensorflow()
     from models.zoo import ZOO, entry
 
     for name in sorted(ZOO):
@@ -45,6 +43,7 @@ def list_models() -> None:
 @click.argument("name")
 def info(name: str) -> None:
     """Show the card of a model."""
+    quiet.import_tensorflow()
     from models.zoo import entry
     from training.export.card import card
 
@@ -64,6 +63,7 @@ def train(
     name: str, seed: int | None, settings: tuple[str, ...], resume: bool, data: Path | None, repository: Path | None
 ) -> None:
     """Train a model, log the run, register the version and export it."""
+    quiet.import_tensorflow()
     from training.errors import InputError
     from training.fitting import TrainingInterruptedError
     from training.home import default_repository
@@ -103,6 +103,7 @@ def _setting(text: str) -> tuple[str, str]:
 @REPOSITORY
 def evaluate(name: str, version: int | None, data: Path | None, repository: Path | None) -> None:
     """Show the test figures of an exported version, and of the plain guesses."""
+    quiet.import_tensorflow()
     from training.evaluation import evaluate as run_evaluation
     from training.home import default_repository
 
@@ -118,6 +119,7 @@ def evaluate(name: str, version: int | None, data: Path | None, repository: Path
 @click.option("--repository", required=True, type=click.Path(file_okay=False, path_type=Path), help="Model repository.")
 def export(name: str, version: int | None, repository: Path) -> None:
     """Put a model's champion, or one whose weights are given, into a model repository."""
+    quiet.import_tensorflow()
     from training.export.command import export as run_export
 
     click.echo(run_export(name, repository.absolute(), version))
@@ -141,6 +143,7 @@ def serve(ctx: click.Context) -> None:
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait.")
 def ask(name: str, inputs: str | None, signature: str, url: str, timeout: float) -> None:
     """Ask a served model, over HTTP or gRPC."""
+    quiet.import_tensorflow()
     from seqzoo.ask import ask as run_ask
 
     click.echo(json.dumps(run_ask(name, inputs, signature, url, timeout), ensure_ascii=False))
@@ -162,6 +165,7 @@ def ui(port: int, host: str) -> None:
 @click.option("--once", is_flag=True, help="End after the answers.")
 def tour(once: bool) -> None:
     """Go the whole way: train weather, log it, export it, serve it, ask it (this is `make run`)."""
+    quiet.import_tensorflow()
     from seqzoo.tour import tour as run_tour
 
     run_tour(once)

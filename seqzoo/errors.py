@@ -1,12 +1,20 @@
 """How a user's mistake looks at the command line: one line, and a status that is not 0."""
 
+import errno
+import os
 from typing import Any
 
 import click
 
+FULL = "free some space there, or set SEQZOO_HOME to a folder on another disk"
+CLOSED = "choose a folder that you may write to"
 HINTS = {
-    28: "free some space on that disk, or set SEQZOO_HOME to a folder on another",
-    13: "choose a folder you may write to",
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EFBIG: FULL,
+    errno.EACCES: CLOSED,
+    errno.EPERM: CLOSED,
+    errno.EROFS: CLOSED,
 }
 
 
@@ -35,8 +43,8 @@ def one_line(error: Exception) -> str | None:
         return f"{error.filename or 'a file'}: {error.strerror}; {hint}."
     if "MlflowException" in names or module.startswith("sqlalchemy"):
         return f"the MLflow store refused: {_joined(error)}; check MLFLOW_TRACKING_URI and the space on its disk."
-    if module.startswith("tensorflow") and "No space left" in str(error):
-        return f"{_joined(error)}; {HINTS[28]}."
+    if module.startswith("tensorflow"):  # its file errors have the system's words, but no number
+        return next((f"{_joined(error)}; {hint}." for n, hint in HINTS.items() if os.strerror(n) in str(error)), None)
     return None
 
 

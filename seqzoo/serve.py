@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.zoo.table import ZOO, UnknownModelError
 from training.errors import InputError
 from training.home import default_repository, home
 
@@ -19,11 +18,10 @@ def arguments(given: Sequence[str]) -> list[str]:
     repository = default_repository()
     there = sorted(f.name for f in repository.iterdir() if f.is_dir()) if repository.is_dir() else []
     for name in names:
-        if name not in ZOO and name not in there:
-            raise UnknownModelError(f"no model {name!r} in the zoo or in {repository}; `seqzoo list` shows the zoo")
         if name not in there:
+            held = f"it holds {', '.join(there)}" if there else "it is empty"
             raise InputError(
-                f"{repository} holds no {name!r} yet; `seqzoo train {name}` makes one, or `seqzoo export`."
+                f"{repository} holds no {name!r}, {held}; `seqzoo train {name}` adds one."
             )
     if not (names or there):
         raise InputError(f"{repository} holds no model yet; `seqzoo train weather` makes one.")

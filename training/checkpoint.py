@@ -7,6 +7,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def load(folder: Path) -> tuple[Progress, State]:
             groups: dict[str, list[np.ndarray]] = {"variables": [], "optimizer": [], "best": []}
             for name in arrays.files:  # in the order of writing
                 groups[name.rpartition(".")[0]].append(arrays[name])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
         raise InputError(
             f"the checkpoint {folder} cannot be read ({error}); delete it and train from the start."
         ) from error

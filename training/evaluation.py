@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from training.errors import InputError
 from training.export import repository as repositories
+from training.run import TrainingRun, with_settings
 from training.tasks.table import task_module
 from training.tasks.task import Arrays, Predict, Task
 
@@ -34,8 +35,17 @@ def evaluate(model: str, repository: Path, version: int | None = None, data: Pat
             f"--repository {repository}` puts one there."
         )
     folder = repository / model / str(number)
-    task: Task = module.prepare(module.RUN, data)
+    task: Task = module.prepare(_own_run(module.RUN, folder), data)
     return Evaluation(folder, task.evaluate(exported(folder), "test"), task.baselines())
+
+
+def _own_run(defaults: TrainingRun, folder: Path) -> TrainingRun:
+    """The run that made the version, where its lineage says so; else the defaults."""
+    said = repositories.lineage(folder).get("parameters")
+    if not isinstance(said, dict):
+        return defaults
+    texts = {name.removeprefix("network."): str(value) for name, value in said.items() if name != "model"}
+    return with_settings(defaults, texts)
 
 
 def exported(folder: Path, signature: str = "serving_default") -> Predict:

@@ -96,7 +96,7 @@ def _line(epoch: int, epochs: int, figures: Mapping[str, float], metric: str, is
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:
-    return [np.array(variable.value) for variable in variables]
+    return [variable.numpy().copy() for variable in variables]
 
 
 def _restore(model: keras.Model, state: State) -> None:

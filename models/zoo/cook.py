@@ -96,12 +96,12 @@ def signatures(model: keras.Model) -> Mapping[str, Any]:
     """serving_default: words to words. stations: the numbers of slide S6 after each part."""
     words = [tf.TensorSpec([None, None], tf.string, "weather"), tf.TensorSpec([None], tf.string, "first_dish")]
 
-    @tf.function(input_signature=words)
+    @tf.function(input_signature=words, autograph=False)
     def serving_default(weather: Tensor, first_dish: Tensor) -> dict[str, Tensor]:
         dishes = model([one_hot(weather, WEATHERS, "weather"), one_hot(first_dish, DISHES, "first_dish")])
         return {"dish": words_of(dishes, DISHES)}
 
-    @tf.function(input_signature=words)
+    @tf.function(input_signature=words, autograph=False)
     def stations(weather: Tensor, first_dish: Tensor) -> dict[str, Tensor]:
         sky, first = one_hot(weather, WEATHERS, "weather"), one_hot(first_dish, DISHES, "first_dish")
         dishes = model([sky, first])

@@ -116,7 +116,7 @@ def signatures(model: WeatherForecaster) -> Mapping[str, Any]:
     units = model.memory.units
     state = [tf.TensorSpec([None, units], tf.float32, f"state_{part}") for part in ("h", "c")]
 
-    @tf.function(input_signature=[*days, lengths])
+    @tf.function(input_signature=[*days, lengths], autograph=False)
     def serving_default(*inputs: Tensor) -> dict[str, Tensor]:
         *columns, lengths = inputs
         chunk = dict(zip(COLUMNS, columns, strict=True))
@@ -124,7 +124,7 @@ def signatures(model: WeatherForecaster) -> Mapping[str, Any]:
         forecast, _ = model.forecast(chunk, lengths)
         return {name: tf.gather(value, lengths - 1, batch_dims=1) for name, value in forecast.items()}
 
-    @tf.function(input_signature=[*days, lengths, *state])
+    @tf.function(input_signature=[*days, lengths, *state], autograph=False)
     def step(*inputs: Tensor) -> dict[str, Tensor]:
         *columns, lengths, h, c = inputs
         chunk = dict(zip(COLUMNS, columns, strict=True))

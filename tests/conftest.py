@@ -1,0 +1,17 @@
+"""What all tests share: a home of their own, and small trainings to look at."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
+os.environ.pop("SEQZOO_DATA", None)  # the tests need no data beside the project
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+@pytest.fixture
+def seqzoo_home(tmp_path, monkeypatch):
+    """An empty SEQZOO_HOME for one test."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("SEQZOO_HOME", str(home))
+    return home

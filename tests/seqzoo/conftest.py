@@ -1,0 +1,3 @@
+from tests.training.conftest import trained
+
+__all__ = ["trained"]

@@ -1,0 +1,142 @@
+"""What every exported SavedModel holds to, by the table of the zoo."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from models.zoo import ZOO, entry
+from models.zoo.weather import COLUMNS
+from tests.training import small
+from training.export.command import export
+from training.export.saved_model import write
+from training.pipeline import in_memory
+from training.tasks import weather as weather_task
+
+ALONE = """
+import sys
+sys.modules.update(dict.fromkeys(["keras", "mlflow", "models", "training", "seqzoo"]))
+import numpy as np, tensorflow as tf
+folder, inputs, outputs, signature = sys.argv[1:]
+call = tf.saved_model.load(folder).signatures[signature]
+given = np.load(inputs)
+answer = call(**{name: tf.constant(given[name]) for name in given.files})
+np.savez(outputs, **{name: value.numpy() for name, value in answer.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def weather(tmp_path_factory):
+    """A weather network with distinct random weights: (signatures in memory, exported folder, requests)."""
+    task = weather_task.prepare(weather_task.RUN)
+    model = task.build()
+    rng = np.random.default_rng(11)
+    for layer in (model.memory, model.readout, model.skip):
+        layer.set_weights([rng.normal(scale=0.4, size=w.shape) for w in layer.get_weights()])
+    signatures = entry("weather").signatures(model)
+    folder = tmp_path_factory.mktemp("weather") / "1"
+    write(folder, model, signatures, task.examples(), "# weather\n", {"run_id": "none"})
+    return signatures, folder, requests(task)
+
+
+def requests(task):
+    """A ragged batch of three, for both signatures."""
+    windows = {name: task._windows(task.split.test[:3])[name] for name in COLUMNS}
+    batch = {**windows, "lengths": np.array([28, 5, 1], np.int32)}
+    state = {f"state_{part}": np.random.default_rng(2).normal(size=(3, 16)).astype("float32") for part in "hc"}
+    return {"serving_default": batch, "step": {**batch, **state}}
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "step"])
+def test_it_answers_as_the_model_in_memory_where_keras_and_ours_are_absent(weather, signature, tmp_path):
+    signatures, folder, given = weather
+    np.savez(tmp_path / "inputs.npz", **given[signature])
+    arguments = [folder, tmp_path / "inputs.npz", tmp_path / "outputs.npz", signature]
+    subprocess.run([sys.executable, "-c", ALONE, *map(str, arguments)], check=True, timeout=small.SECONDS)
+    answered = np.load(tmp_path / "outputs.npz")
+    expected = in_memory(signatures[signature])(given[signature])
+    assert set(answered.files) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(answered[name], value, rtol=1e-5, atol=1e-5)
+
+
+def test_a_session_runs_it_as_tensorflow_serving_does(weather):
+    signatures, folder, given = weather
+    expected = {name: in_memory(signatures[name])(batch) for name, batch in given.items()}
+    graph = tf.Graph()
+    with tf.compat.v1.Session(graph=graph) as session:
+        meta = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
+        for name, batch in given.items():
+            signature = meta.signature_def[name]
+            feed = {signature.inputs[alias].name: value for alias, value in batch.items()}
+            answered = session.run({alias: t.name for alias, t in signature.outputs.items()}, feed)
+            for alias, value in expected[name].items():
+                np.testing.assert_allclose(answered[alias], value, rtol=1e-5, atol=1e-5)
+
+
+def test_states_go_in_and_out_under_one_alias_with_one_shape(weather):
+    _, folder, _ = weather
+    step = tf.saved_model.load(str(folder)).signatures["step"]
+    inputs, outputs = step.structured_input_signature[1], step.structured_outputs
+    states = {name for name in inputs if name.startswith("state_")}
+    assert states == {name for name in outputs if name.startswith("state_")} == {"state_h", "state_c"}
+    for name in states:
+        assert inputs[name].dtype == outputs[name].dtype == tf.float32
+        assert inputs[name].shape.as_list() == outputs[name].shape.as_list() == [None, 16]
+
+
+@pytest.fixture(scope="module", params=ZOO)
+def exported(request, weather, tmp_path_factory):
+    """The exported folder of each entry of the zoo."""
+    if request.param == "weather":
+        return request.param, weather[1]
+    return request.param, export(request.param, tmp_path_factory.mktemp("zoo"))
+
+
+def nodes(folder):
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def test_nothing_in_it_is_compiled_or_calls_python(exported):
+    _, folder = exported
+    for node in nodes(folder):
+        assert node.op not in ("PyFunc", "EagerPyFunc", "PyFuncStateless")
+        assert not node.attr["_XlaMustCompile"].b
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    for function in saved.meta_graphs[0].graph_def.library.function:
+        assert not function.attr["_XlaMustCompile"].b
+
+
+def test_batch_and_time_are_free_in_every_signature(exported):
+    _, folder = exported
+    for call in tf.saved_model.load(str(folder)).signatures.values():
+        for name, spec in call.structured_input_signature[1].items():
+            free = 1 if name.startswith("state_") else min(2, len(spec.shape))
+            assert spec.shape[:free].as_list() == [None] * free, name
+
+
+def test_warm_up_has_one_request_for_each_signature_and_each_runs(exported):
+    name, folder = exported
+    loaded = tf.saved_model.load(str(folder))
+    records = tf.data.TFRecordDataset(str(folder / "assets.extra" / "tf_serving_warmup_requests"))
+    asked = []
+    for record in records.as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        assert request.model_spec.name == name
+        asked.append(request.model_spec.signature_name)
+        loaded.signatures[asked[-1]](**{k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()})
+    assert sorted(asked) == sorted(loaded.signatures)
+
+
+def test_card_and_lineage_go_along(exported):
+    name, folder = exported
+    assert (folder / "assets.extra" / "model_card.md").read_text().startswith(f"# {name}\n")
+    assert (folder / "assets.extra" / "lineage.json").read_text().startswith("{")

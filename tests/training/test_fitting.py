@@ -1,0 +1,108 @@
+"""The epochs, on a network of one weight whose best is known."""
+
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from models.zoo.weather import Weather
+from training import checkpoint
+from training.checkpoint import Progress
+from training.fitting import TrainingInterruptedError, fit, optimizer
+from training.run import TrainingRun
+
+INPUTS = {"x": np.linspace(-1, 1, 64, dtype="float32")[:, None]}
+TARGETS = {"y": 3 * INPUTS["x"]}
+
+
+def line(run):
+    keras.utils.set_random_seed(run.seed)
+    x = keras.Input((1,), name="x")
+    y = keras.layers.Dense(1, use_bias=False, name="y")(keras.layers.Dropout(0.1)(x))
+    model = keras.Model({"x": x}, {"y": y})
+    model.compile(optimizer(run, 64), loss={"y": "mse"})
+    return model
+
+
+def training(model, run, validate=None, state=None, progress=None, after_epoch=lambda epoch, figures: None):
+    said = []
+    validate = validate or (lambda: {"error": abs(float(model.get_weights()[0].item()) - 3)})
+    progress = progress or Progress("line", "run", {})
+    result = fit(model, run, INPUTS, TARGETS, validate, "error", progress, state, after_epoch, said.append)
+    return result, said
+
+
+def run_of(**fields):
+    return TrainingRun("line", Weather(), **{"epochs": 4, "batch_size": 16, "learning_rate": 0.3, **fields})
+
+
+def test_training_reaches_the_weight_that_the_data_have(seqzoo_home):
+    model = line(run_of(epochs=25))
+    training(model, run_of(epochs=25))
+    assert model.get_weights()[0].item() == pytest.approx(3, abs=0.2)
+
+
+def test_the_best_epoch_is_kept_and_training_stops_after_patience(seqzoo_home):
+    model, seen = line(run_of(epochs=9, patience=3)), []
+
+    def validate():
+        seen.append(model.get_weights()[0].item())
+        return {"error": [5.0, 1.0, 2.0, 2.0, 2.0, 0.0][len(seen) - 1]}
+
+    progress, _ = training(model, run_of(epochs=9, patience=3), validate)
+    assert (progress.epoch, progress.best_epoch, progress.best_value) == (5, 2, 1.0)
+    assert model.get_weights()[0].item() == seen[1]
+
+
+def test_figures_of_each_epoch_are_handed_on_and_kept(seqzoo_home):
+    model, got = line(run_of()), []
+    progress, said = training(model, run_of(), after_epoch=lambda epoch, figures: got.append((epoch, figures)))
+    assert [epoch for epoch, _ in got] == [1, 2, 3, 4]
+    assert progress.history == {name: [f[name] for _, f in got] for name in ("loss", "error")}
+    assert len(said) == 4
+    assert "4/4" in said[-1]
+    assert "0 s left" in said[-1]
+
+
+def test_one_seed_gives_one_result_and_another_gives_another(seqzoo_home):
+    histories = []
+    for seed in (1, 1, 2):
+        run = run_of(seed=seed)
+        histories.append(training(line(run), run)[0].history)
+    assert histories[0] == histories[1]
+    assert histories[0] != histories[2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_between_batches_and_resuming_ends_as_an_undisturbed_run(seqzoo_home, number):
+    undisturbed = line(run_of())
+    expected, _ = training(undisturbed, run_of())
+
+    def interrupt(epoch, figures):
+        if epoch == 2:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(TrainingInterruptedError, match=f"stopped by {number.name}") as stopped:
+        training(line(run_of()), run_of(), after_epoch=interrupt)
+    assert stopped.value.signal_number == number
+    progress, state = checkpoint.load(checkpoint.newest("line"))
+    assert progress.epoch == 2
+    resumed = line(run_of(seed=9))  # starts elsewhere: all must come from the checkpoint
+    result, _ = training(resumed, run_of(), state=state, progress=progress)
+    assert result.history == expected.history
+    np.testing.assert_array_equal(resumed.get_weights()[0], undisturbed.get_weights()[0])
+
+
+def test_signals_are_handled_as_before_when_training_has_ended(seqzoo_home):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    training(line(run_of(epochs=1)), run_of(epochs=1))
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_advice(seqzoo_home):
+    model = line(run_of())
+    model.set_weights([np.full((1, 1), np.nan)])
+    with pytest.raises(FloatingPointError, match="the loss became nan in epoch 1; try a lower learning_rate"):
+        training(model, run_of())

@@ -1,0 +1,188 @@
+"""The whole line on a small training: what it logs, registers and exports; what ends it and how it goes on."""
+
+import concurrent.futures
+import json
+import re
+import signal
+import subprocess
+import time
+
+import mlflow
+import numpy as np
+import pytest
+
+from tests.training import small
+from training import checkpoint
+from training.export import repository as repositories
+from training.tasks.weather import RUN
+from training.tracking import registry, store
+
+
+def test_the_version_lies_in_the_repository_under_its_registered_number(trained, trained_run):
+    home, result, _ = trained
+    assert result.folder == home / "repository" / "weather" / str(result.version.number)
+    assert repositories.versions(home / "repository", "weather") == [1]
+    assert registry.champion("weather") == result.version
+    assert not list((home / "repository" / "weather").glob(".incoming*"))
+
+
+def test_all_that_is_written_lies_under_the_home(trained):
+    home, *_ = trained
+    assert {p.name for p in home.iterdir()} <= {"mlflow.db", "mlflow.lock", "artifacts", "repository"}
+
+
+def test_progress_is_said_for_each_epoch(trained):
+    *_, said = trained
+    assert sum("epoch" in line and "left" in line for line in said) == 2
+
+
+def test_the_run_holds_every_parameter(trained_run):
+    expected = {name: str(value) for name, value in RUN.parameters().items()}
+    expected |= {"epochs": "2", "window_days": "7", "network.units": "4"}
+    assert trained_run.data.params == expected
+
+
+def test_the_run_holds_figures_of_each_epoch(trained_run):
+    client = mlflow.MlflowClient()
+    for name in ("loss", "validation_score", "validation_temp_max_mae", "validation_rain_brier"):
+        assert [m.step for m in client.get_metric_history(trained_run.info.run_id, name)] == [1, 2]
+
+
+def test_the_run_holds_test_figures_beside_the_plain_guesses(trained, trained_run):
+    _, result, _ = trained
+    metrics = trained_run.data.metrics
+    for name, value in result.test.items():
+        assert metrics[f"test_{name}"] == pytest.approx(value)
+    assert round(metrics["test_persistence_temp_max_mae"], 2) == 2.24
+    assert round(metrics["test_persistence_temp_min_mae"], 2) == 1.49
+    assert round(metrics["test_ridge_rain_brier"], 3) == 0.187
+    assert metrics["best_epoch"] in (1, 2)
+
+
+def test_the_run_holds_the_data_set_with_its_digest(trained_run):
+    (used,) = trained_run.inputs.dataset_inputs
+    assert used.dataset.name == "seattle-weather"
+    assert trained_run.data.tags["data.sha256"].startswith(used.dataset.digest)
+    assert trained_run.data.tags["data.sha256"].startswith("62f0609f")
+
+
+def test_the_run_holds_system_metrics(trained_run):
+    assert any(name.startswith("system/cpu") for name in trained_run.data.metrics)
+
+
+def test_the_run_holds_pictures_card_and_environment(trained_run):
+    def listed(path=""):
+        return {a.path for a in mlflow.MlflowClient().list_artifacts(trained_run.info.run_id, path)}
+
+    assert {"pictures/learning_curves.png", "pictures/forecast_against_truth.png"} <= listed("pictures")
+    assert "model_card.md" in listed()
+    requirements = mlflow.artifacts.load_text(f"{trained_run.info.artifact_uri}/environment/requirements.txt")
+    assert re.search(r"^tensorflow==2\.", requirements, re.MULTILINE)
+
+
+def test_the_registered_model_loads_by_mlflow_and_answers_its_input_example(trained, trained_run):
+    _, result, _ = trained
+    model = mlflow.pyfunc.load_model(f"models:/weather/{result.version.number}")
+    assert {i.name for i in model.metadata.signature.inputs.inputs} == {
+        "precipitation", "temp_max", "temp_min", "wind", "day_of_year", "lengths",
+    }  # fmt: skip
+    answer = model.predict(model.input_example)
+    assert {name: value.shape for name, value in answer.items()} == {
+        "temp_max": (1,), "temp_min": (1,), "rain_probability": (1,),
+    }  # fmt: skip
+    again = mlflow.pyfunc.load_model("models:/weather@champion").predict(model.input_example)
+    np.testing.assert_array_equal(again["temp_max"], answer["temp_max"])
+
+
+def test_lineage_names_run_data_code_and_figures(trained):
+    _, result, _ = trained
+    lineage = repositories.lineage(result.folder)
+    assert lineage["run_id"] == result.version.run_id
+    assert lineage["data_sha256"].startswith("62f0609f")
+    assert lineage["metrics"]["test_temp_max_mae"] == pytest.approx(result.test["temp_max_mae"])
+    assert lineage["parameters"]["seed"] == 0
+    assert lineage["code_revision"]
+
+
+def test_the_card_of_the_version_has_its_figures(trained):
+    _, result, _ = trained
+    card = (result.folder / "assets.extra" / "model_card.md").read_text()
+    assert card.startswith("# weather")
+    assert f"| {result.test['temp_max_mae']:.3f} |" in card
+    assert "| ridge |" in card
+
+
+def test_one_seed_gives_one_result_to_the_last_digit_and_a_second_version(tmp_path):
+    outputs = [small.run(small.train_command(seed=4), tmp_path / str(i)) for i in range(2)]
+    figures = [[line for line in o.stdout.splitlines() if "weather test_" in line or "epoch" in line] for o in outputs]
+    figures = [[re.sub(r"\s+\d+ s left", "", line) for line in lines] for lines in figures]
+    assert all(o.returncode == 0 for o in outputs), outputs[0].stderr
+    assert figures[0] == figures[1]
+    assert len(figures[0]) == 5
+
+
+def test_an_interrupted_training_is_marked_killed_and_resumes_to_the_undisturbed_end(tmp_path, monkeypatch):
+    settings = {"epochs": "6"}
+    undisturbed = small.run(small.train_command(**settings), tmp_path / "undisturbed")
+    home = tmp_path / "interrupted"
+    process = subprocess.Popen(
+        small.train_command(**settings), env=small.environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if "epoch 2/6" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    _, errors = process.communicate(timeout=small.SECONDS)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM; `seqzoo train weather --resume` goes on from the last finished epoch" in errors
+
+    monkeypatch.setenv("SEQZOO_HOME", str(home))
+    progress, _ = checkpoint.load(checkpoint.newest("weather"))
+    store.connect()
+    assert mlflow.get_run(progress.run_id).info.status == "KILLED"
+    assert not repositories.versions(home / "repository", "weather")
+
+    resumed = small.run([*small.train_command(**settings), "--resume"], home)
+    assert resumed.returncode == 0, resumed.stderr
+    ends = [[line for line in o.stdout.splitlines() if "weather test_" in line] for o in (undisturbed, resumed)]
+    assert ends[0] == ends[1]
+    run = mlflow.get_run(progress.run_id)
+    assert run.info.status == "FINISHED"
+    steps = [m.step for m in mlflow.MlflowClient().get_metric_history(progress.run_id, "validation_score")]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert checkpoint.newest("weather") is None
+
+
+def test_two_trainings_that_share_a_store_get_a_version_each(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first, second = pool.map(lambda seed: small.run(small.train_command(seed=seed), tmp_path), (1, 2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert repositories.versions(tmp_path / "repository", "weather") == [1, 2]
+    for number in (1, 2):
+        folder = tmp_path / "repository" / "weather" / str(number)
+        lineage = json.loads((folder / "assets.extra" / "lineage.json").read_text())
+        said = first if lineage["parameters"]["seed"] == 1 else second
+        assert f"weather version {number} lies in {folder}" in said.stdout
+
+
+def test_resuming_with_other_settings_says_which_differ(seqzoo_home):
+    run = {**RUN.parameters(), "learning_rate": 0.5}
+    saved = checkpoint.Progress("weather", "abc", run, 1, 1, 1.0, {})
+    checkpoint.save(saved, checkpoint.State([], [], []))
+    done = small.run(small.command("train", "weather", "--resume"), seqzoo_home)
+    small.assert_one_line_error(done, "learning_rate was 0.5, now 0.003", "run abc")
+
+
+def test_resuming_what_never_began_says_so(seqzoo_home):
+    done = small.run(small.command("train", "weather", "--resume"), seqzoo_home)
+    small.assert_one_line_error(done, "no unfinished training of 'weather'", "train without --resume")
+
+
+def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(seqzoo_home):
+    began = time.monotonic()
+    done = small.run(small.train_command(), seqzoo_home, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    small.assert_one_line_error(done, "MLFLOW_TRACKING_URI=http://127.0.0.1:9 does not answer", "unset the variable")
+    assert "epoch" not in done.stdout
+    assert not (seqzoo_home / "repository").exists()
+    assert time.monotonic() - began < 60
