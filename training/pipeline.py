@@ -32,8 +32,9 @@ SCORE = "validation_score"
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: its registered version, where it lies, and the figures of the test data."""
+    """A finished training: the network, its registered version, where that lies, and the figures of the test data."""
 
+    model: keras.Model
     version: Version
     champion: Version
     folder: Path
@@ -146,7 +147,6 @@ def _finish(
 
     lineage = {
         "run_id": progress.run_id,
-        "tracking_uri": _without_secrets(store.uri()),
         "data": task.data.name,
         "data_sha256": task.data.sha256,
         "code_revision": code_revision(),
@@ -164,10 +164,4 @@ def _finish(
         published = repositories.publish(folder, repository, run.model, version.number)
     champion = registry.crown(run.model)
     checkpoint.drop(progress.run_id)
-    return Trained(version, champion, published, test, baselines)
-
-
-def _without_secrets(uri: str) -> str:
-    """The address without user and password."""
-    scheme, separator, rest = uri.partition("://")
-    return scheme + separator + rest.rpartition("@")[2]
+    return Trained(model, version, champion, published, test, baselines)

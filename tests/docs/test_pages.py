@@ -1,0 +1,81 @@
+"""The pages: every link leads somewhere, every named symbol is there, every Python block runs."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models" / "zoo" / "cards").glob("*.md")])
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]+)(?:#[^)]*)?\)")
+ANY_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def links(page):
+    """The page's links to files of the repository: (text, target)."""
+    prose = ANY_BLOCK.sub("", page.read_text())
+    return [(m["text"], m["target"]) for m in LINK.finditer(prose) if not re.match(r"[a-z]+:", m["target"])]
+
+
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_to_a_file_and_its_symbol(page):
+    for text, path in links(page):
+        target = page.parent / path
+        assert target.exists(), f"{named(page)} links to {path}"
+        symbol = re.fullmatch(r"`(\w+)`", text)
+        if symbol and target.suffix == ".py":
+            assert symbol[1] in symbols(target), f"{named(page)}: {path} has no {symbol[1]}"
+
+
+def symbols(path):
+    """The names that a module defines at its top level."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return found
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if BLOCK.search(p.read_text())], ids=named)
+def test_every_python_block_runs(page):
+    code = "\n".join(BLOCK.findall(page.read_text()))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_slide_that_is_built_has_its_row():
+    page = (ROOT / "docs" / "equations.md").read_text()
+    for slide in ("S4", "S5", "S6", "S7", "S8", "S10", "S11"):
+        (row,) = re.findall(rf"^\| {slide} \|.*$", page, re.MULTILINE)
+        assert len(LINK.findall(row)) >= 2, f"{slide} needs its code and its test"
+
+
+def test_the_readme_shows_the_step_as_it_is():
+    in_readme, in_code = (
+        re.search(r"    i, f, o, g = .*?\n    return [^\n]*", (ROOT / path).read_text(), re.DOTALL)[0]
+        for path in ("README.md", "models/layers/equations/lstm.py")
+    )
+    assert in_readme == in_code
+
+
+def test_every_page_is_reached_from_the_index():
+    reached, queue = set(), [ROOT / "README.md"]
+    while queue:
+        page = queue.pop().resolve()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        queue += [page.parent / path for _, path in links(page) if (page.parent / path).exists()]
+    assert {named(p) for p in PAGES} - {named(p) for p in reached} == set()
