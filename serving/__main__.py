@@ -1,0 +1,96 @@
+"""`python -m serving`: the model server, in the place of `tensorflow_model_server`.
+
+Section 1 of the API: model_servers/main.cc."""
+
+import os
+import signal
+import sys
+import threading
+from importlib import metadata
+
+os.environ.setdefault(
+    "TF_USE_LEGACY_KERAS", "1"
+)  # else TensorFlow imports Keras: 1.3 of 3.0 s, and nothing here needs it
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+from serving.command_line import parse, usage
+from serving.errors import InternalError, ServingError
+from serving.log import import_tensorflow, log, to_stderr
+from serving.options import ServerOptions
+
+FAILED = 255
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the server until SIGTERM or SIGINT; returns the exit status."""
+    parsed = parse(arguments)
+    if parsed.options is None:
+        print(usage("python -m serving"), end="")
+        return FAILED
+    if parsed.options.version:
+        print(versions())
+        return 0
+    if parsed.unknown:
+        print(f"unknown argument: {parsed.unknown[0]}\n{usage('python -m serving')}", end="", flush=True)
+    to_stderr()
+    for name in parsed.options.not_built():
+        log.warning("--%s is not supported by this server yet and has no effect", name)
+    ending = threading.Event()
+
+    def end(*_: object) -> None:
+        if ending.is_set():
+            os._exit(128 + signal.SIGINT)  # asked twice
+        ending.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return serve(parsed.options, ending)
+
+
+def serve(options: ServerOptions, ending: threading.Event) -> int:
+    """Serves until the event is set; the start, which may wait without limit, has its own thread."""
+    import_tensorflow()
+    from serving.server import ModelServer
+
+    failures: list[ServingError] = []
+    server: ModelServer | None = None
+    try:
+        server = ModelServer(options)
+    except ServingError as error:
+        failures.append(error)
+
+    def start() -> None:
+        try:
+            if server is not None:
+                server.start()
+        except ServingError as error:
+            if not ending.is_set():
+                failures.append(error)
+        except Exception as error:
+            failures.append(InternalError(f"{type(error).__name__}: {error}"))
+        if failures:
+            ending.set()
+
+    threading.Thread(target=start, name="start", daemon=True).start()
+    ending.wait()
+    if server is not None:
+        server.stop()
+    if failures:
+        print(f"Failed to start server. Error: {failures[0].status}", flush=True)
+    return FAILED if failures else 0
+
+
+def versions() -> str:
+    """The two lines of `--version`."""
+    import_tensorflow()
+    import tensorflow as tf
+
+    return (
+        f"TensorFlow ModelServer: {metadata.version('tensorflow-serving-api')}+seqzoo.{metadata.version('seqzoo')}\n"
+        f"TensorFlow Library: {tf.version.VERSION}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""The gRPC face: decode, call, encode. Section 2 of the API: model_servers/prediction_service_impl.cc,
+model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import (
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving import tensor_proto
+from serving.calls import Calls, ModelSpec
+from serving.calls.status import check_metadata_fields
+from serving.errors import Code, InternalError, InvalidArgumentError, ServingError
+from serving.log import log_unexpected
+
+GRPC_STATUS = {code: getattr(grpc.StatusCode, code.name) for code in Code}
+LONGEST_TEXT = 1024  # bytes of a status message
+DAY_MS = 86_400_000  # a deadline further off is none
+
+
+def _answering(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """Ends the RPC with the status of the ServingError that the method raises."""
+
+    @wraps(method)
+    def call(self: Any, request: Any, context: Any) -> Any:
+        try:
+            return method(self, request, context)
+        except ServingError as error:
+            failure = error
+        except Exception as error:
+            log_unexpected(error)
+            failure = InternalError(f"{type(error).__name__}: {error}")
+        return context.abort(GRPC_STATUS[failure.code], shortened(failure.message))
+
+    return call
+
+
+def shortened(text: str) -> str:
+    """The text as gRPC gets it: at most 1024 bytes."""
+    content = text.encode("utf-8", "surrogateescape")
+    if len(content) <= LONGEST_TEXT:
+        return text
+    return content[:LONGEST_TEXT].decode("utf-8", "ignore") + "...TRUNCATED"
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """tensorflow.serving.PredictionService."""
+
+    def __init__(self, calls: Calls, tensor_content: bool = False) -> None:
+        """tensor_content: Predict puts numbers into that field, not into `*_val`."""
+        self._calls = calls
+        self._tensor_content = tensor_content
+
+    @_answering
+    def Predict(self, request: Any, context: Any) -> Any:
+        """Runs one signature. Section 2.2."""
+        spec = model_spec(request)
+        with self._calls.model(spec) as servable:
+            outputs = self._calls.predict(
+                servable,
+                spec.signature,
+                request.inputs,
+                decode=tensor_proto.decode,
+                output_filter=request.output_filter,
+                timeout_ms=remaining_ms(context),
+            )
+        response = predict_pb2.PredictResponse()
+        fill_model_spec(response.model_spec, spec, servable.version)
+        for alias, array in outputs.items():
+            response.outputs[alias].CopyFrom(tensor_proto.encode(array, self._tensor_content))
+        return response
+
+    @_answering
+    def GetModelMetadata(self, request: Any, context: Any) -> Any:
+        """The signatures of a version. Section 2.3."""
+        spec = model_spec(request)
+        check_metadata_fields(request.metadata_field)
+        return self._calls.metadata(spec)
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """tensorflow.serving.ModelService."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    @_answering
+    def GetModelStatus(self, request: Any, context: Any) -> Any:
+        """The states of the versions of a model. Section 2.4."""
+        return self._calls.status(model_spec(request))
+
+    @_answering
+    def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
+        """Puts another list of models in force. Section 2.5."""
+        if not request.config.HasField("model_config_list"):
+            raise InvalidArgumentError(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
+                "supported"
+            )
+        self._calls.reload(request.config)
+        response = model_management_pb2.ReloadConfigResponse()
+        response.status.SetInParent()
+        return response
+
+
+def model_spec(request: Any) -> ModelSpec:
+    """The request's ModelSpec; raises INVALID_ARGUMENT when it has none."""
+    if not request.HasField("model_spec"):
+        raise InvalidArgumentError("Missing ModelSpec")
+    proto = request.model_spec
+    choice = proto.WhichOneof("version_choice")
+    return ModelSpec(
+        proto.name,
+        proto.version.value if choice == "version" else None,
+        proto.version_label if choice == "version_label" else None,
+        proto.signature_name,
+    )
+
+
+def fill_model_spec(proto: Any, spec: ModelSpec, version: int) -> None:
+    """The effective ModelSpec of a response: the version that ran, never a label."""
+    proto.name = spec.name
+    proto.version.value = version
+    proto.signature_name = spec.signature
+
+
+def remaining_ms(context: Any) -> int | None:
+    """Milliseconds until the call's deadline; None without one."""
+    seconds = context.time_remaining()
+    if seconds is None or seconds * 1000 > DAY_MS:
+        return None
+    return int(seconds * 1000)

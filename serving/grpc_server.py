@@ -1,0 +1,85 @@
+"""Runs the gRPC services. Sections 1, 2 and 15 of the API: model_servers/server.cc."""
+
+import os
+import re
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from serving.errors import InvalidArgumentError
+from serving.grpc_api import ModelService, PredictionService
+
+LARGEST_MESSAGE = (1 << 31) - 1
+CANNOT_BIND = "Failed to BuildAndStart gRPC server"
+
+
+def channel_arguments(text: str) -> list[tuple[str, int | str]]:
+    """`k=v,k=v` as gRPC takes it: an int where it parses as int32, else a string; of a repeated key the last counts.
+
+    Raises INVALID_ARGUMENT for an entry without `=`."""
+    found: dict[str, int | str] = {}
+    for entry in text.split(",") if text else ():
+        name, separator, rest = entry.partition("=")
+        if not separator:
+            raise InvalidArgumentError(
+                f"grpc_channel_arguments has the entry {entry!r}; expected name=value,name=value."
+            )
+        value = rest.partition("=")[0]
+        number = int(value) if re.fullmatch(r"[+-]?[0-9]+", value) else None
+        found[name] = number if number is not None and -(1 << 31) <= number < 1 << 31 else value
+    return list(found.items())
+
+
+class GrpcServer:
+    """The services on a TCP port, a UNIX socket, or both."""
+
+    def __init__(
+        self,
+        prediction: PredictionService,
+        model: ModelService,
+        *,
+        threads: int,
+        arguments: Sequence[tuple[str, int | str]] = (),
+    ) -> None:
+        """threads: how many calls run at once; arguments: of the gRPC core."""
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
+        options: list[tuple[str, Any]] = [
+            ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+            ("grpc.max_send_message_length", -1),
+            *arguments,
+        ]
+        self._server = grpc.server(self._executor, options=options)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, self._server)
+
+    def bind(self, address: str) -> int:
+        """Listens on host:port; port 0 takes a free one. Returns the port; raises INVALID_ARGUMENT when it cannot."""
+        try:
+            port: int = self._server.add_insecure_port(address)
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise InvalidArgumentError(CANNOT_BIND)
+        return port
+
+    def bind_socket(self, path: str) -> None:
+        """Listens on a UNIX socket; a file that is there is removed and made anew."""
+        if os.path.exists(path):
+            os.unlink(path)
+        self.bind(f"unix:{path}")
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self._server.start()
+
+    def stop(self, grace_seconds: float) -> threading.Event:
+        """Takes no new call; the event is set when running ones have ended, or were ended after the grace time."""
+        return self._server.stop(grace_seconds)
+
+    def shutdown(self) -> None:
+        """Ends the threads; stop() comes first."""
+        self._executor.shutdown(wait=True)

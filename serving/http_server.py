@@ -1,0 +1,82 @@
+"""Runs the REST application on uvicorn, in a thread of its own.
+
+uvicorn brings the event loop, HTTP/1.1 with httptools, keep-alive and pipelining."""
+
+import socket
+import sys
+import threading
+from typing import Any
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+BACKLOG = 1024
+NOT_IMPLEMENTED = b"<html><head><title>501 Not Implemented</title></head><body><h1>Not Implemented</h1></body></html>\n"
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, with the stock server's answer to a method that HTTP does not know."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Called while the parser's error is being handled."""
+        if not isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError):
+            super().send_400_response(msg)
+            return
+        head = b"content-type: text/html\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(NOT_IMPLEMENTED)
+        self.transport.write(STATUS_LINE[501] + head + NOT_IMPLEMENTED)
+        self.transport.close()
+
+
+def bind(port: int) -> socket.socket:
+    """A listening socket on [::]:port for both IP versions, or on 0.0.0.0 where there is no IPv6; raises OSError."""
+    try:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        address: Any = ("::", port)
+    except OSError:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        address = ("0.0.0.0", port)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class HttpServer:
+    """The application behind a bound socket."""
+
+    def __init__(self, application: Any, sock: socket.socket, grace_seconds: int) -> None:
+        """grace_seconds: how long running requests may take to end after stop()."""
+        self.port: int = sock.getsockname()[1]
+        self._socket = sock
+        config = uvicorn.Config(
+            application,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=600,
+            timeout_graceful_shutdown=grace_seconds,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [sock]}, name="http-server", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Takes no new connection, lets running requests end, then closes."""
+        self._server.should_exit = True
+        self._thread.join()

@@ -1,0 +1,214 @@
+"""Moves each version through START, LOADING, AVAILABLE, UNLOADING, END, and never leaves a gap between two versions.
+
+Sections 4.3 to 4.5 of the API: core/aspired_versions_manager.cc, core/basic_manager.cc."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from serving.clock import Clock, SystemClock
+from serving.errors import CancelledError, NotFoundError, ServingError
+from serving.harness import Harness, Loader, Retries
+from serving.states import State, StateMonitor
+from serving.version_policy import Action, Policy, Stage, availability_preserving
+
+log = logging.getLogger(__name__)
+TURN_SECONDS = 0.1
+
+
+class Manager:
+    """Holds the versions and lets calls use them.
+
+    A loop looks what to do next and does one thing at a time, unloads before loads. num_load_threads and
+    num_unload_threads 0: the loop itself loads and unloads, everything else waits meanwhile (calls do not)."""
+
+    def __init__(
+        self,
+        loader: Loader,
+        states: StateMonitor,
+        *,
+        policy: Policy = availability_preserving,
+        retries: Retries = Retries(),  # noqa: B008 (frozen)
+        num_load_threads: int = 0,
+        num_unload_threads: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.states = states
+        self._loader = loader
+        self._policy = policy
+        self._retries = retries
+        self._clock = clock or SystemClock()
+        self._load_executor = _executor(num_load_threads, "load")
+        self._unload_executor = _executor(num_unload_threads, "unload")
+        self._lock = threading.RLock()
+        self._wanted: dict[str, Mapping[int, str]] = {}
+        self._harnesses: dict[tuple[str, int], Harness] = {}
+        self._serving: dict[str, dict[int, Harness]] = {}  # replaced as a whole, so that it is read without the lock
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="manager", daemon=True)
+
+    def start(self) -> None:
+        """Starts the loop."""
+        self._thread.start()
+
+    def aspire(self, name: str, versions: Mapping[int, str]) -> None:
+        """From now on exactly these versions (number -> folder) of this name are wanted."""
+        with self._lock:
+            self._wanted[name] = dict(versions)
+            for harness in self._harnesses.values():
+                if harness.name == name and harness.version not in versions:
+                    harness.wanted = False
+                    harness.given_up.set()
+        self._wake.set()
+
+    @contextmanager
+    def use(self, name: str, version: int | None = None) -> Iterator[Any]:
+        """The loaded version with this number, or the highest AVAILABLE one; it stays loaded while it is used.
+
+        Raises NOT_FOUND when there is none."""
+        harness = self._enter(name, version)
+        try:
+            yield harness.loaded
+        finally:
+            harness.leave()
+
+    def _enter(self, name: str, version: int | None) -> Harness:
+        with self._lock:
+            serving = self._serving.get(name)
+            if serving and (version is None or version in serving):
+                harness = serving[max(serving) if version is None else version]
+                harness.enter()
+                return harness
+        request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+        raise NotFoundError(f"Servable not found for request: {request}")
+
+    def available(self, name: str) -> list[int]:
+        """The AVAILABLE versions of this name, lowest first."""
+        return sorted(self._serving.get(name, ()))
+
+    def turn(self) -> bool:
+        """Takes one step, if there is one to take; says whether there was."""
+        with self._lock:
+            self._forget_the_ended()
+            self._take_on_the_wanted()
+            found = self._next()
+            if found is None:
+                return False
+            harness, action = found
+            harness.stage = Stage.LOADING if action.load else Stage.UNLOADING
+        _call(
+            self._load_executor if action.load else self._unload_executor,
+            self._load if action.load else self._unload,
+            harness,
+        )
+        return True
+
+    def _forget_the_ended(self) -> None:
+        for key, harness in list(self._harnesses.items()):
+            if harness.stage is Stage.ENDED or (not harness.wanted and harness.stage is Stage.FAILED):
+                del self._harnesses[key]
+            elif not harness.wanted and harness.stage is Stage.NEW:
+                self.states.publish(*key, State.END)
+                del self._harnesses[key]
+
+    def _take_on_the_wanted(self) -> None:
+        for name, versions in self._wanted.items():
+            for version, folder in versions.items():
+                if (name, version) not in self._harnesses:
+                    self._harnesses[name, version] = Harness(name, version, folder)
+                    self.states.publish(name, version, State.START)
+
+    def _next(self) -> tuple[Harness, Action] | None:
+        """The next action over all models, an unload if there is one."""
+        by_name: dict[str, list[Harness]] = {}
+        for harness in self._harnesses.values():
+            by_name.setdefault(harness.name, []).append(harness)
+        actions = []
+        for name, harnesses in by_name.items():
+            action = self._policy(harness.snapshot() for harness in harnesses)
+            if action is not None:
+                actions.append((self._harnesses[name, action.version], action))
+        return min(actions, key=lambda found: found[1].load, default=None)
+
+    def _load(self, harness: Harness) -> None:
+        self.states.publish(harness.name, harness.version, State.LOADING)
+        try:
+            harness.load(self._loader, self._retries, self._clock)
+        except ServingError as error:
+            with self._lock:
+                harness.stage = Stage.FAILED
+            self.states.publish(harness.name, harness.version, State.END, error)
+            self._wake.set()
+            return
+        with self._lock:
+            if kept := harness.wanted and not self._stopping:
+                self._serve(harness)
+                harness.stage = Stage.READY
+        if kept:
+            log.info("Successfully loaded servable version %s", harness)
+            self.states.publish(harness.name, harness.version, State.AVAILABLE)
+        else:
+            harness.close_when_idle()
+            with self._lock:
+                harness.stage = Stage.ENDED
+            cancelled = CancelledError("Loading of servable cancelled")
+            self.states.publish(harness.name, harness.version, State.END, cancelled)
+        self._wake.set()
+
+    def _serve(self, harness: Harness) -> None:
+        self._serving[harness.name] = {**self._serving.get(harness.name, {}), harness.version: harness}
+
+    def _unload(self, harness: Harness) -> None:
+        self.states.publish(harness.name, harness.version, State.UNLOADING)
+        with self._lock:
+            kept = {v: h for v, h in self._serving.get(harness.name, {}).items() if h is not harness}
+            self._serving[harness.name] = kept
+        harness.close_when_idle()
+        with self._lock:
+            harness.stage = Stage.ENDED
+        log.info("Done unloading servable version %s", harness)
+        self.states.publish(harness.name, harness.version, State.END)
+        self._wake.set()
+
+    def load_with_threads(self, number: int) -> None:
+        """Replaces the threads that load, after the loads begun with the ones before have ended."""
+        before, self._load_executor = self._load_executor, _executor(number, "load")
+        if before is not None:
+            before.shutdown(wait=True)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            if not self.turn():
+                self._wake.wait(TURN_SECONDS)
+
+    def stop(self) -> None:
+        """Gives all versions up, waits for the calls that run on them, and unloads them."""
+        for name in list(self._wanted):
+            self.aspire(name, {})
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        for executor in (self._load_executor, self._unload_executor):
+            if executor is not None:
+                executor.shutdown(wait=True)
+        for harness in list(self._harnesses.values()):
+            if harness.stage is Stage.READY:
+                self._unload(harness)
+
+
+def _executor(threads: int, name: str) -> ThreadPoolExecutor | None:
+    return ThreadPoolExecutor(threads, thread_name_prefix=name) if threads > 0 else None
+
+
+def _call(executor: Executor | None, function: Callable[[Harness], None], harness: Harness) -> None:
+    """Runs it in the executor, or here and now where there is none."""
+    if executor is None:
+        function(harness)
+    else:
+        executor.submit(function, harness)

@@ -1,0 +1,148 @@
+"""The server's options are data: TensorFlow Serving's names and defaults, and a text for each.
+
+The parser and `--help` (command_line.py) and the table in docs/serving.md are made from this class.
+Section 1 of the API: model_servers/main.cc, model_servers/server.h."""
+
+import os
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from serving.errors import InvalidArgumentError
+
+CPUS = os.cpu_count() or 1
+ACCEPTED = "accepted for compatibility, has no effect here"
+
+
+def flag(default: Any, text: str, *, kind: str | None = None, built: bool = True) -> Any:
+    """A field that is a flag. kind: its type as `--help` prints it; built=False: giving it prints a warning."""
+    names: dict[type, str] = {bool: "bool", int: "int32", float: "float", str: "string"}
+    return field(default=default, metadata={"text": text, "kind": kind or names[type(default)], "built": built})
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """All that can be set. Names, types and defaults are those of tensorflow_model_server."""
+
+    port: int = flag(8500, "TCP port of the gRPC API; 0 turns it off")
+    grpc_socket_path: str = flag("", "also listen for gRPC on this UNIX socket, an absolute or relative path")
+    rest_api_port: int = flag(0, "port of the HTTP/REST API; 0 turns it off; must differ from --port")
+    rest_api_num_threads: int = flag(4 * CPUS, "threads that answer REST calls (default: 4 times the CPUs)")
+    rest_api_timeout_in_ms: int = flag(30_000, "longest a REST call's run may take, milliseconds; <= 0: no limit")
+    rest_api_enable_cors_support: bool = flag(False, "add CORS headers to REST answers")
+    enable_batching: bool = flag(False, "join requests into batches", built=False)
+    batching_parameters_file: str = flag(
+        "", "text BatchingParameters for all models; needs --enable_batching", built=False
+    )
+    enable_per_model_batching_parameters: bool = flag(
+        False, "read batching_params.pbtxt from each version's folder", built=False
+    )
+    allow_version_labels_for_unavailable_models: bool = flag(
+        False, "a new label may point to a version that is not loaded yet"
+    )
+    model_config_file: str = flag(
+        "", "text ModelServerConfig that lists models; --model_name and --model_base_path are then ignored"
+    )
+    model_config_file_poll_wait_seconds: int = flag(
+        0, "seconds between two readings of --model_config_file; 0: it is read once"
+    )
+    model_name: str = flag("default", "name of the single model")
+    model_base_path: str = flag("", "folder of the single model, an absolute path; holds one folder for each version")
+    num_load_threads: int = flag(0, "threads that load versions; 0: one after the other (the first load has its own)")
+    num_unload_threads: int = flag(0, "threads that unload versions; 0: one after the other")
+    max_num_load_retries: int = flag(5, "further tries after a failed load; 0: one try")
+    load_retry_interval_micros: int = flag(
+        60_000_000, "microseconds between two tries to load; negative: none", kind="int64"
+    )
+    file_system_poll_wait_seconds: int = flag(
+        1, "seconds between two looks for new versions; 0: one look; negative: none"
+    )
+    flush_filesystem_caches: bool = flag(True, ACCEPTED)
+    tensorflow_session_parallelism: int = flag(
+        0, "threads within and between operations; 0: as the runtime decides", kind="int64"
+    )
+    tensorflow_intra_op_parallelism: int = flag(0, "threads within an operation; 0: automatic", kind="int64")
+    tensorflow_inter_op_parallelism: int = flag(0, "operations that run at once; 0: automatic", kind="int64")
+    tensorflow_session_config_file: str = flag("", "text ConfigProto for the sessions")
+    use_alts_credentials: bool = flag(False, "ALTS on the gRPC port", built=False)
+    ssl_config_file: str = flag("", "text SSLConfig: TLS on the gRPC ports", built=False)
+    platform_config_file: str = flag("", "text PlatformConfigMap", built=False)
+    per_process_gpu_memory_fraction: float = flag(0.0, "share of the GPU's memory, 0 to 1; 0: automatic")
+    saved_model_tags: str = flag("serve", "tags of the MetaGraph to load, with commas between")
+    grpc_channel_arguments: str = flag("", "arguments of the gRPC server: name=value,name=value")
+    grpc_max_threads: int = flag(4 * CPUS, "threads that answer gRPC calls (default: 4 times the CPUs)")
+    enable_model_warmup: bool = flag(
+        True, "run assets.extra/tf_serving_warmup_requests of a version before it becomes available"
+    )
+    num_request_iterations_for_warmup: int = flag(0, "times that each warm-up request is run; <= 0: once")
+    version: bool = flag(False, "print versions and end")
+    monitoring_config_file: str = flag("", "text MonitoringConfig: Prometheus metrics on the HTTP port", built=False)
+    remove_unused_fields_from_bundle_metagraph: bool = flag(True, ACCEPTED)
+    prefer_tflite_model: bool = flag(False, "use model.tflite of a version where there is one", built=False)
+    num_tflite_pools: int = flag(CPUS, ACCEPTED)
+    num_tflite_interpreters_per_pool: int = flag(1, ACCEPTED)
+    enable_signature_method_name_check: bool = flag(False, "refuse signatures whose method_name does not fit the call")
+    xla_cpu_compilation_enabled: bool = flag(False, ACCEPTED)
+    xla_gpu_compilation_enabled: bool = flag(False, ACCEPTED)
+    enable_profiler: bool = flag(
+        True, "gRPC profiler service; this server has none: only tracing clients notice, they get UNIMPLEMENTED"
+    )
+    thread_pool_factory_config_file: str = flag("", ACCEPTED)
+    mixed_precision: str = flag("", "bfloat16 turns on automatic mixed precision", built=False)
+    skip_initialize_tpu: bool = flag(False, ACCEPTED)
+    enable_grpc_healthcheck_service: bool = flag(False, "grpc.health.v1.Health on the gRPC ports", built=False)
+    enable_serialization_as_tensor_content: bool = flag(
+        False, "gRPC Predict puts numbers into tensor_content, not into *_val fields"
+    )
+    aspired_version_policy: str = flag(
+        "availability_preserving",
+        "availability_preserving: load the new version, then unload the old; resource_preserving: the other way round "
+        "(not in TensorFlow Serving)",
+    )
+
+    def check(self) -> None:
+        """Raises InvalidArgumentError with TensorFlow Serving's text for the first rule that is broken."""
+        for broken, text in _rules(self):
+            if broken:
+                raise InvalidArgumentError(text)
+
+    def not_built(self) -> list[str]:
+        """Names of the flags that were given though what they ask for is not built yet."""
+        return [f.name for f in fields(self) if not f.metadata["built"] and getattr(self, f.name) != f.default]
+
+
+def _rules(options: ServerOptions) -> list[tuple[bool, str]]:
+    """What options must not be, in the order of TensorFlow Serving's checks."""
+    policies = ("availability_preserving", "resource_preserving")
+    return [
+        (
+            options.port == 0 and not options.grpc_socket_path,
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.",
+        ),
+        (
+            options.use_alts_credentials and bool(options.ssl_config_file),
+            "Either use_alts_credentials must be false or ssl_config_file must be empty.",
+        ),
+        (
+            not options.model_base_path and not options.model_config_file,
+            "Both server_options.model_base_path and server_options.model_config_file are empty!",
+        ),
+        (
+            bool(options.batching_parameters_file) and not options.enable_batching,
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true.",
+        ),
+        (
+            min(
+                options.tensorflow_session_parallelism,
+                options.tensorflow_intra_op_parallelism,
+                options.tensorflow_inter_op_parallelism,
+            )
+            > 0,
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
+            "separately. You cannot configure all.",
+        ),
+        (
+            options.aspired_version_policy not in policies,
+            f"aspired_version_policy is {options.aspired_version_policy!r}; expected one of {', '.join(policies)}.",
+        ),
+    ]

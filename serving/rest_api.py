@@ -1,0 +1,195 @@
+"""The REST face: decode, call, encode, as an ASGI application. Sections 6, 7 and 11 of the API:
+model_servers/http_server.cc, model_servers/http_rest_api_handler.cc, model_servers/http_rest_api_util.cc."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf import json_format
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from serving.calls import Calls, ModelSpec
+from serving.calls.status import SIGNATURE_DEF
+from serving.errors import Code, DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
+from serving.log import log_unexpected
+from serving.rest_json import predict_request, predict_response
+from serving.rest_json.printing import quoted
+from serving.rest_routes import API, METHODS, route
+
+HTTP_STATUS = {
+    Code.OK: 200,
+    Code.CANCELLED: 499,
+    Code.UNKNOWN: 500,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+    Code.DATA_LOSS: 500,
+    Code.UNAUTHENTICATED: 401,
+}
+JSON = (b"content-type", b"application/json")
+HTML = (b"content-type", b"text/html; charset=utf-8")
+CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"POST, GET"),
+    (b"access-control-allow-headers", b"Content-Type"),
+)
+LARGEST_UNPACKED = 100 * 1024 * 1024  # bytes of a gzip body
+Headers = tuple[tuple[bytes, bytes], ...]
+Scope = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the client."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = (JSON,)
+
+
+class RestApi:
+    """The ASGI application. Calls run on the executor's threads, so that the event loop only reads and writes."""
+
+    def __init__(self, calls: Calls, executor: Executor, *, timeout_in_ms: int = 30_000, cors: bool = False) -> None:
+        """timeout_in_ms: the longest a call may take, <= 0 for no limit; cors: add the headers for browsers."""
+        self._calls = calls
+        self._executor = executor
+        self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
+        self._cors = CORS if cors else ()
+        self._run: dict[str, Callable[[ModelSpec, bytes], bytes]] = {"predict": self._predict}
+        self._look: dict[str, Callable[[ModelSpec], bytes]] = {"status": self._status, "metadata": self._metadata}
+
+    async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        answer = await self._answer(scope, receive)
+        if answer is None:
+            return
+        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Callable[[], Awaitable[Any]]) -> Answer | None:
+        """The answer; None when the client has gone before its request was read."""
+        method, target = scope["method"], _target(scope)
+        if method not in METHODS:
+            return _page(501)
+        if not API.fullmatch(target):
+            return _page(404)
+        if method == "OPTIONS":
+            origin = dict(scope["headers"]).get(b"origin", b"")
+            return Answer(200 if b"http://" in origin or b"https://" in origin else 400, headers=(JSON, *self._cors))
+        body = await _read(receive)
+        if body is None:
+            return None
+        try:
+            found = route(method, target)
+            if found.call in self._look:
+                content = self._look[found.call](found.spec)
+            else:
+                content = await self._in_time(self._run[found.call], found.spec, _unpacked(scope, body))
+        except ServingError as error:
+            return Answer(HTTP_STATUS[error.code], error_body(error), (JSON, *self._cors))
+        except Exception as error:
+            log_unexpected(error)
+            failure = InternalError(f"{type(error).__name__}: {error}")
+            return Answer(HTTP_STATUS[failure.code], error_body(failure), (JSON, *self._cors))
+        return Answer(200, content, (JSON, *self._cors))
+
+    async def _in_time(self, call: Callable[[ModelSpec, bytes], bytes], spec: ModelSpec, body: bytes) -> bytes:
+        """What the call gives, on a thread of the executor."""
+        running = asyncio.get_running_loop().run_in_executor(self._executor, call, spec, body)
+        try:
+            return await asyncio.wait_for(running, None if self._timeout_ms is None else self._timeout_ms / 1000)
+        except TimeoutError:
+            raise DeadlineExceededError("Timed out waiting for notification") from None
+
+    def _predict(self, spec: ModelSpec, body: bytes) -> bytes:
+        """Section 7."""
+        document = predict_request.parse(body)
+        spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
+        with self._calls.model(spec) as servable:
+            signature = servable.signatures.get(spec.signature)
+            if signature is None:
+                raise InvalidArgumentError(f'Serving signature name: "{spec.signature}" not found in signature def')
+            inputs, form = predict_request.tensors(document, signature.inputs)
+            outputs = self._calls.predict(servable, spec.signature, inputs, timeout_ms=self._timeout_ms)
+        return predict_response.encode(outputs, form)
+
+    def _status(self, spec: ModelSpec) -> bytes:
+        """Section 11.1."""
+        return _message(self._calls.status(spec))
+
+    def _metadata(self, spec: ModelSpec) -> bytes:
+        """Section 11.2."""
+        response = self._calls.metadata(spec)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata[SIGNATURE_DEF].Unpack(signatures)
+        model_spec = _message(response.model_spec).decode()
+        return (
+            f'{{\n"model_spec":{model_spec},\n"metadata": {{"signature_def": {_message(signatures).decode()}}}\n}}\n'
+        ).encode()
+
+
+def error_body(error: ServingError) -> bytes:
+    """`{"error": "<message>"}`, pretty-printed."""
+    return f'{{\n    "error": {quoted(error.message)}\n}}'.encode("utf-8", "surrogateescape")
+
+
+def _message(message: Any) -> bytes:
+    """A protobuf message as JSON, with the fields that have their default value."""
+    fields = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return json.dumps(fields, indent=1, ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+def _page(status: int) -> Answer:
+    """What the HTTP library of the stock server answers by itself."""
+    reason = {404: "Not Found", 501: "Not Implemented"}[status]
+    text = f"<html><head><title>{status} {reason}</title></head><body><h1>{reason}</h1></body></html>\n"
+    return Answer(status, text.encode(), (HTML,))
+
+
+def _target(scope: Scope) -> str:
+    """The target as it was sent: path and query string."""
+    query = scope["query_string"]
+    return str((scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1"))
+
+
+async def _read(receive: Callable[[], Awaitable[Any]]) -> bytes | None:
+    """The whole body; None when the client goes away before its end."""
+    parts = []
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
+        parts.append(event.get("body", b""))
+        if not event.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _unpacked(scope: Scope, body: bytes) -> bytes:
+    """The body without gzip; empty when it cannot be unpacked or is too large."""
+    if not any(name == b"content-encoding" and b"gzip" in value for name, value in scope["headers"]):
+        return body
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        content = unpacker.decompress(body, LARGEST_UNPACKED + 1)
+    except zlib.error:
+        return b""
+    return content if unpacker.eof and len(content) <= LARGEST_UNPACKED else b""

@@ -1,0 +1,93 @@
+"""Arrays to the body of a REST Predict's answer. Section 7.5 of the API: util/json_tensor.cc, MakeJsonFromTensors.
+
+Pretty-printed with 4 blanks; an array stands on one line."""
+
+import base64
+from collections.abc import Mapping
+
+import numpy as np
+
+from serving.dtypes import BYTES, of_array
+from serving.errors import InvalidArgumentError
+from serving.rest_json import numbers
+from serving.rest_json.predict_request import Form
+from serving.rest_json.printing import INDENT, quoted
+
+PRINTED = {"float", "double", "int32", "int16", "int8", "uint8", "int64", "uint32", "uint64", "bool", "string"}
+
+
+def encode(outputs: Mapping[str, np.ndarray], form: Form) -> bytes:
+    """The JSON text. A single output loses its name.
+
+    Raises INVALID_ARGUMENT for outputs without such a form: rank 0 or different batch sizes in rows, other dtypes."""
+    if not outputs:
+        raise InvalidArgumentError("Cannot convert empty tensor map to JSON")
+    text = _rows(outputs) if form is Form.ROW else _columns(outputs)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _rows(outputs: Mapping[str, np.ndarray]) -> str:
+    batch = _batch_size(outputs)
+    columns = {alias: _row_texts(alias, array) for alias, array in outputs.items()}
+    if not batch:
+        return f'{{\n{INDENT}"predictions": []\n}}'
+    if len(columns) == 1:
+        return f'{{\n{INDENT}"predictions": [{", ".join(next(iter(columns.values())))}\n{INDENT}]\n}}'
+    names = [f"{INDENT * 3}{quoted(alias)}: " for alias in columns]
+    rows = (
+        ",\n".join(name + text for name, text in zip(names, texts, strict=True))
+        for texts in zip(*columns.values(), strict=True)
+    )
+    begin, end = f"\n{INDENT * 2}{{\n", f"\n{INDENT * 2}}}"
+    return f'{{\n{INDENT}"predictions": [{",".join(begin + row + end for row in rows)}\n{INDENT}]\n}}'
+
+
+def _batch_size(outputs: Mapping[str, np.ndarray]) -> int:
+    batch = -1
+    for alias, array in outputs.items():
+        if not array.ndim:
+            raise InvalidArgumentError(f"Tensor name: {alias} has no shape information ")
+        if batch not in (-1, array.shape[0]):
+            raise InvalidArgumentError(
+                f"Tensor name: {alias} has inconsistent batch size: {array.shape[0]} expecting: {batch}"
+            )
+        batch = array.shape[0]
+    return batch
+
+
+def _columns(outputs: Mapping[str, np.ndarray]) -> str:
+    texts = {alias: _template(array.shape) % tuple(_texts(alias, array)) for alias, array in outputs.items()}
+    if len(texts) == 1:
+        return f'{{\n{INDENT}"outputs": {next(iter(texts.values()))}\n}}'
+    members = ",\n".join(f"{INDENT * 2}{quoted(alias)}: {text}" for alias, text in texts.items())
+    return f'{{\n{INDENT}"outputs": {{\n{members}\n{INDENT}}}\n}}'
+
+
+def _row_texts(alias: str, array: np.ndarray) -> list[str]:
+    """The text of each row."""
+    flat = _texts(alias, array)
+    if array.ndim == 1:
+        return flat
+    template = _template(array.shape[1:])
+    size = len(flat) // array.shape[0] if array.shape[0] else 0
+    return [template % tuple(flat[row * size : (row + 1) * size]) for row in range(array.shape[0])]
+
+
+def _template(shape: tuple[int, ...]) -> str:
+    """Nested lists of this shape with a `%s` for each element."""
+    template = "%s"
+    for size in reversed(shape):
+        template = f"[{', '.join([template] * size)}]"
+    return template
+
+
+def _texts(alias: str, array: np.ndarray) -> list[str]:
+    """The text of each element."""
+    dtype = of_array(array)
+    if dtype.name not in PRINTED:
+        raise InvalidArgumentError(f"Failed to write JSON value for tensor type: {dtype.name}")
+    if array.dtype != BYTES:
+        return numbers.texts(array)
+    if alias.endswith("_bytes"):
+        return [f'{{"b64": "{base64.b64encode(value).decode()}"}}' for value in array.reshape(-1)]
+    return [quoted(value.decode("utf-8", "surrogateescape")) for value in array.reshape(-1)]

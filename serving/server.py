@@ -1,0 +1,176 @@
+"""The model server: puts the parts together, starts and ends them.
+
+Sections 1, 4.6 and 15 of the API: model_servers/server.cc."""
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from serving import http_server, model_config, servable, text_proto
+from serving.calls import Calls
+from serving.clock import Clock, SystemClock
+from serving.core import ServerCore
+from serving.errors import CancelledError
+from serving.grpc_api import ModelService, PredictionService
+from serving.grpc_server import GrpcServer, channel_arguments
+from serving.harness import Retries
+from serving.labels import Labels
+from serving.manager import Manager
+from serving.model_config import ModelServerConfig
+from serving.options import CPUS, ServerOptions
+from serving.rest_api import RestApi
+from serving.session_config import session_config
+from serving.sources.config_file import ConfigFileSource
+from serving.sources.folders import FolderSource
+from serving.states import StateMonitor
+from serving.version_policy import POLICIES
+
+log = logging.getLogger("serving")
+GRACE_SECONDS = 30  # that running calls have to end after stop()
+ANY_FREE = -1  # as port number: take one that is free
+
+
+class ModelServer:
+    """Serves SavedModels over gRPC and REST, as tensorflow_model_server does.
+
+        with ModelServer.on_free_ports(model_name="weather", model_base_path="/models/weather") as server:
+            GrpcClient(f"localhost:{server.grpc_port}")
+
+    start() raises ServingError when the first models cannot be served or gRPC cannot bind."""
+
+    def __init__(self, options: ServerOptions, clock: Clock | None = None) -> None:
+        options.check()
+        self.options = options
+        self.grpc_port = 0  # 0: not listening
+        self.rest_port = 0
+        clock = clock or SystemClock()
+        self.manager = Manager(
+            partial(servable.load, tags=options.saved_model_tags.split(","), config=session_config(options)),
+            StateMonitor(),
+            policy=POLICIES.get(options.aspired_version_policy, POLICIES["availability_preserving"]),
+            retries=Retries(options.max_num_load_retries, options.load_retry_interval_micros),
+            num_load_threads=4 * CPUS,
+            num_unload_threads=options.num_unload_threads,
+            clock=clock,
+        )
+        self._source = FolderSource(self.manager.aspire, options.file_system_poll_wait_seconds, clock)
+        labels = Labels(self.manager.available, options.allow_version_labels_for_unavailable_models)
+        self._core = ServerCore(self.manager, self._source, labels)
+        self.calls = Calls(self._core, options.enable_signature_method_name_check)
+        self._config_source: ConfigFileSource | None = None
+        if options.model_config_file:
+            self._config_source = ConfigFileSource(
+                options.model_config_file, self._core.reload, options.model_config_file_poll_wait_seconds, clock
+            )
+        self._grpc: GrpcServer | None = None
+        self._http: http_server.HttpServer | None = None
+        self._http_threads: ThreadPoolExecutor | None = None
+        self._opening = threading.Lock()
+        self._stopping = False
+
+    @classmethod
+    def on_free_ports(cls, **flags: Any) -> "ModelServer":
+        """A server on ports that are free, on both faces; flags: fields of ServerOptions."""
+        return cls(replace(ServerOptions(**flags), port=ANY_FREE, rest_api_port=ANY_FREE))
+
+    def __enter__(self) -> "ModelServer":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: object, traceback: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Loads the first models, waits for them, then opens gRPC and HTTP."""
+        try:
+            self._load_first_models()
+            with self._opening:
+                if self._stopping:
+                    raise CancelledError("The server is shutting down.")
+                self._open_grpc()
+                self._open_http()
+                if self._config_source is not None:
+                    self._config_source.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _load_first_models(self) -> None:
+        options = self.options
+        if options.model_config_file:
+            config = text_proto.read(options.model_config_file, ModelServerConfig)
+        else:
+            config = model_config.single(options.model_name, options.model_base_path)
+        self.manager.start()
+        self._core.start(config)
+        self.manager.load_with_threads(options.num_load_threads)
+
+    def _open_grpc(self) -> None:
+        options = self.options
+        self._grpc = GrpcServer(
+            PredictionService(self.calls, options.enable_serialization_as_tensor_content),
+            ModelService(self.calls),
+            threads=max(options.grpc_max_threads, 1),
+            arguments=channel_arguments(options.grpc_channel_arguments),
+        )
+        if options.port:
+            self.grpc_port = self._grpc.bind(f"0.0.0.0:{max(options.port, 0)}")
+        if options.grpc_socket_path:
+            self._grpc.bind_socket(options.grpc_socket_path)
+        self._grpc.start()
+        if self.grpc_port:
+            log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", self.grpc_port)
+        if options.grpc_socket_path:
+            log.info("Running gRPC ModelServer at UNIX socket %s ...", options.grpc_socket_path)
+
+    def _open_http(self) -> None:
+        """HTTP that cannot be opened is only logged: gRPC goes on."""
+        options = self.options
+        if not options.rest_api_port:
+            return
+        if options.rest_api_port == options.port and options.port != ANY_FREE:
+            log.error(
+                "--rest_api_port cannot be same as --port. Please use a different port for HTTP/REST API. "
+                "Skipped exporting HTTP/REST API."
+            )
+            return
+        try:
+            sock = http_server.bind(max(options.rest_api_port, 0))
+        except OSError as error:
+            log.error("Failed to start HTTP Server at localhost:%d (%s)", options.rest_api_port, error)
+            return
+        self._http_threads = ThreadPoolExecutor(max(options.rest_api_num_threads, 1), thread_name_prefix="rest")
+        application = RestApi(
+            self.calls,
+            self._http_threads,
+            timeout_in_ms=options.rest_api_timeout_in_ms,
+            cors=options.rest_api_enable_cors_support,
+        )
+        self._http = http_server.HttpServer(application, sock, GRACE_SECONDS)
+        self._http.start()
+        self.rest_port = self._http.port
+        log.info("Exporting HTTP/REST API at:localhost:%d ...", self.rest_port)
+
+    def stop(self) -> None:
+        """Takes no new calls, lets running ones end (30 s at most), unloads the models. A second call does nothing."""
+        self._core.stop()
+        with self._opening:
+            if self._stopping:
+                return
+            self._stopping = True
+        if self._config_source is not None:
+            self._config_source.stop()
+        ended = self._grpc.stop(GRACE_SECONDS) if self._grpc is not None else None
+        if self._http is not None:
+            self._http.stop()
+        if ended is not None:
+            ended.wait()
+        for threads in (self._grpc, self._http_threads):
+            if threads is not None:
+                threads.shutdown()
+        self._source.stop()
+        self.manager.stop()

@@ -1,0 +1,25 @@
+"""The ConfigProto of the sessions. Section 1 of the API: model_servers/server.cc."""
+
+import os
+from typing import Any
+
+from tensorflow.core.protobuf import config_pb2
+
+from serving import text_proto
+from serving.options import ServerOptions
+
+
+def session_config(options: ServerOptions) -> Any:
+    """The ConfigProto that the flags ask for.
+
+    Its file gives the rest: thread counts and the GPU memory fraction are always those of the flags."""
+    config = config_pb2.ConfigProto(allow_soft_placement=True)
+    if options.tensorflow_session_config_file:
+        config = text_proto.read(os.path.abspath(options.tensorflow_session_config_file), config_pb2.ConfigProto)
+    intra, inter = options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism
+    if intra <= 0 and inter <= 0:
+        intra = inter = options.tensorflow_session_parallelism
+    config.intra_op_parallelism_threads = intra
+    config.inter_op_parallelism_threads = inter
+    config.gpu_options.per_process_gpu_memory_fraction = options.per_process_gpu_memory_fraction
+    return config

@@ -1,0 +1,71 @@
+"""What the server has seen of each version since it started. Section 2.4 of the API: core/servable_state_monitor.cc."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from serving.errors import ServingError
+
+
+class State(IntEnum):
+    """States of a version, with the numbers of ModelVersionStatus.State."""
+
+    UNKNOWN = 0
+    START = 10  # managed, nothing done yet
+    LOADING = 20  # also while it waits between two tries
+    AVAILABLE = 30  # set after requests can be served
+    UNLOADING = 40  # set before it stops being served; lasts until running requests have ended
+    END = 50  # unloaded, or failed with an error
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """The state of one version; error is why its load failed."""
+
+    state: State
+    error: ServingError | None = None
+
+
+class StateMonitor:
+    """Remembers the last state of every version of every name. A dropped model stays, as END."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[int, VersionState]] = {}
+        self._changed = threading.Condition(threading.RLock())
+
+    def publish(self, name: str, version: int, state: State, error: ServingError | None = None) -> None:
+        """Sets the state of one version and wakes those who wait."""
+        with self._changed:
+            self._seen.setdefault(name, {})[version] = VersionState(state, error)
+            self._changed.notify_all()
+
+    def versions(self, name: str) -> dict[int, VersionState]:
+        """Every version ever seen under this name, highest first; empty when there is none."""
+        with self._changed:
+            return dict(sorted(self._seen.get(name, {}).items(), reverse=True))
+
+    def wait_until(self, condition: Callable[[], bool], timeout_seconds: float | None = None) -> bool:
+        """Waits until the condition, which is asked at each change of a state, holds; says whether it does."""
+        with self._changed:
+            return self._changed.wait_for(condition, timeout_seconds)
+
+    def wake(self) -> None:
+        """Lets those who wait ask their condition again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def settled(self, names: Iterable[str]) -> bool:
+        """Whether each name has at least one version that is AVAILABLE or at its END."""
+        return all(any(v.state in (State.AVAILABLE, State.END) for v in self.versions(n).values()) for n in names)
+
+    def failures(self, names: Iterable[str]) -> list[tuple[str, int, ServingError]]:
+        """Names whose highest AVAILABLE or ended version ended with an error: (name, version, error)."""
+        found = []
+        for name in names:
+            for version, seen in self.versions(name).items():
+                if seen.state in (State.AVAILABLE, State.END):
+                    if seen.error is not None:
+                        found.append((name, version, seen.error))
+                    break
+        return found

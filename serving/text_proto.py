@@ -1,0 +1,36 @@
+"""Text proto files, as all of TensorFlow Serving's configuration files are. Section 3 of the API: util/proto_util.h."""
+
+import logging
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf import message, text_format
+
+from serving.errors import InvalidArgumentError, from_os
+
+log = logging.getLogger(__name__)
+Message = TypeVar("Message", bound=message.Message)
+
+
+def read(path: str, kind: type[Message]) -> Message:
+    """The message in the file.
+
+    Raises NOT_FOUND when it is absent, INVALID_ARGUMENT when it is empty or does not parse; the reason, with line and
+    column counted from 1, goes to the log, where clients of TensorFlow Serving look for it."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise from_os(error, path) from error
+    if not content:
+        raise InvalidArgumentError(f"{path}; Invalid argument")
+    try:
+        return text_format.Parse(content.decode("utf-8"), kind())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        log.error("Error parsing text-format %s: %s", kind.DESCRIPTOR.full_name, _where(error))
+        raise InvalidArgumentError(f"Invalid protobuf file: '{path}'") from error
+
+
+def _where(error: Exception) -> str:
+    """`<line>:<column>: <reason>`; Python's parser already begins its text like this."""
+    text = str(error)
+    return text if text[:1].isdigit() else f"1:1: {text}"
