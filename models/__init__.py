@@ -1,6 +1,6 @@
 """Recurrent layers that hold the slides' equations, and the networks built on them."""
 
-from models.layers import LSTM, VanillaRNN, slide_matrix
+from models.layers import GRU, LSTM, VanillaRNN, slide_matrix
 from models.zoo import ZOO, Entry, entry
 
-__all__ = ["LSTM", "ZOO", "Entry", "VanillaRNN", "entry", "slide_matrix"]
+__all__ = ["GRU", "LSTM", "ZOO", "Entry", "VanillaRNN", "entry", "slide_matrix"]

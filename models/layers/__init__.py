@@ -1,9 +1,20 @@
 """The recurrences: equation, layer and engine, each in its own file."""
 
 from models.layers.cell import RecurrentCell
+from models.layers.gru import GRU, GRUCell
 from models.layers.lstm import LSTM, LSTMCell
 from models.layers.recurrence import Recurrence
 from models.layers.slide_matrix import slide_matrix
 from models.layers.vanilla_rnn import VanillaRNN, VanillaRNNCell
 
-__all__ = ["LSTM", "LSTMCell", "Recurrence", "RecurrentCell", "VanillaRNN", "VanillaRNNCell", "slide_matrix"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "GRUCell",
+    "LSTMCell",
+    "Recurrence",
+    "RecurrentCell",
+    "VanillaRNN",
+    "VanillaRNNCell",
+    "slide_matrix",
+]

@@ -79,6 +79,10 @@ class RecurrentCell(keras.layers.Layer):
         """The step's activations by the slide's names; a recurrence with gates adds its own."""
         return {"tanh": self.activation}
 
+    def bias_shape(self) -> tuple[int, ...]:
+        """[gates * units]; a recurrence with a bias on each side has two rows."""
+        return (len(self.gates) * self.units,)
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights for inputs of shape [batch, features]."""
         columns = len(self.gates) * self.units
@@ -99,7 +103,7 @@ class RecurrentCell(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
-                shape=(columns,),
+                shape=self.bias_shape(),
                 initializer=self.initial_bias(),
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
@@ -110,10 +114,33 @@ class RecurrentCell(keras.layers.Layer):
         """The initializer of the bias; a recurrence may start some gate elsewhere."""
         return self.bias_initializer
 
+    @property
+    def equation(self) -> Callable[..., Any]:
+        """The step that this cell runs; a recurrence of several forms chooses."""
+        return type(self).step
+
+    @property
+    def recurrent_bias(self) -> Tensor | None:
+        """A bias on the old state's side [gates * units], None where one bias serves both sides."""
+        return None
+
+    @property
+    def input_bias(self) -> Tensor | None:
+        """The bias on the input's side [gates * units], or None."""
+        return None if self.bias is None else tf.convert_to_tensor(self.bias)
+
+    def weights_by_role(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """kernel, recurrent kernel, bias on the input's side, bias on the old state's side, in the compute dtype."""
+        kernel, recurrent_kernel = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.recurrent_kernel)
+        return kernel, recurrent_kernel, self.input_bias, self.recurrent_bias
+
     def project(self, inputs: Tensor) -> Tensor:
         """x kernel + bias: what the input gives to z; inputs [..., features], result [..., gates * units]."""
-        z = tf.linalg.matmul(inputs, tf.convert_to_tensor(self.kernel))
-        return z if self.bias is None else z + tf.convert_to_tensor(self.bias)
+        return _affine(inputs, self.kernel, self.input_bias)
+
+    def recur(self, h: Tensor) -> Tensor:
+        """h recurrent_kernel: what the old state [batch, units] gives to z [batch, gates * units]."""
+        return _affine(h, self.recurrent_kernel, self.recurrent_bias)
 
     def split(self, z: Tensor) -> Any:
         """The named parts of z [..., gates * units], each [..., units]."""
@@ -125,8 +152,7 @@ class RecurrentCell(keras.layers.Layer):
         projected [batch, gates * units] is `project` of the step's input, before the State; recurrent_mask
         [batch, units] multiplies what z sees of the old state (recurrent dropout)."""
         seen = before[0] if recurrent_mask is None else before[0] * recurrent_mask
-        z = projected + tf.linalg.matmul(seen, tf.convert_to_tensor(self.recurrent_kernel))
-        return type(self).step(self.split(z), before, **self.activations)
+        return self.equation(self.split(projected + self.recur(seen)), before, **self.activations)
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, list[Tensor]]:
         """One step by Keras's cell convention: inputs [batch, features], states a list -> (output, states)."""
@@ -154,3 +180,8 @@ class RecurrentCell(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """All arguments, so that `from_config` makes an equal cell."""
         return {**super().get_config(), **self.options()}
+
+
+def _affine(x: Tensor, kernel: Any, bias: Tensor | None) -> Tensor:
+    product = tf.linalg.matmul(x, tf.convert_to_tensor(kernel))
+    return product if bias is None else product + bias

@@ -6,12 +6,10 @@ what `engine="auto"` takes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.layers.engines import equation, fused
-
-if TYPE_CHECKING:
-    from models.layers.recurrence import Recurrence
+from models.layers.engines.asked import AskedLayer
 
 __all__ = ["ENGINES", "Engine", "check_name", "choose", "why_not"]
 
@@ -27,7 +25,7 @@ class Engine:
 
     name: str
     run: Callable[..., tuple[Any, Any]]
-    why_not: Callable[["Recurrence"], list[str]]
+    why_not: Callable[[AskedLayer], list[str]]
 
 
 ENGINES = {
@@ -43,12 +41,12 @@ def check_name(name: str) -> str:
     return name
 
 
-def why_not(name: str, layer: "Recurrence") -> list[str]:
+def why_not(name: str, layer: AskedLayer) -> list[str]:
     """Reasons why the engine of that name cannot run the layer; empty when it can."""
     return ENGINES[check_name(name)].why_not(layer)
 
 
-def choose(layer: "Recurrence") -> Engine:
+def choose(layer: AskedLayer) -> Engine:
     """The engine that the layer asks for. Raises ValueError, with the reasons, when it cannot run the layer."""
     if layer.engine == "auto":
         return next(engine for engine in ENGINES.values() if not engine.why_not(layer))

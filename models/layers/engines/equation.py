@@ -1,24 +1,22 @@
 """The reference engine: one step at a time, each as on the slide; gradients by automatic differentiation."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 
+from models.layers.engines.asked import AskedLayer
 from models.layers.engines.sequence import length, readable, stacked, writable
-
-if TYPE_CHECKING:
-    from models.layers.recurrence import Recurrence
 
 Tensor = Any
 
 
-def why_not(layer: "Recurrence") -> list[str]:
+def why_not(layer: AskedLayer) -> list[str]:
     """It runs every layer."""
     return []
 
 
 def run(
-    layer: "Recurrence", inputs: Tensor, before: Any, mask: Tensor | None, recurrent_mask: Tensor | None
+    layer: AskedLayer, inputs: Tensor, before: Any, mask: Tensor | None, recurrent_mask: Tensor | None
 ) -> tuple[Tensor, Any]:
     """Walks through time by the cell's step; see `engines.Engine` for shapes."""
     cell, State = layer.cell, layer.cell.State

@@ -1,7 +1,11 @@
 """One time step and its gradient, written out for the fused engine, for each recurrence that it can run.
 
-z lies in memory as in the layer's `gates` (i, f, g, o). The derivatives follow from the equations of slides S8 and
-S10 by the chain rule; with s = sigm(x), ds/dx = s (1 - s), and with t = tanh(x), dt/dx = 1 - t^2 (slide S3).
+The parts of a sum lie in memory as in the cell's `gates`. The derivatives follow from the equations by the chain rule;
+with s = sigm(x), ds/dx = s (1 - s), and with t = tanh(x), dt/dx = 1 - t^2 (slide S3).
+
+A sigmoid is taken as sigm(x) = 1/2 + 1/2 tanh(x / 2), with the halves multiplied into the weights beforehand (`scale`):
+one kind of tanh for the whole sum, which a CPU computes faster than exponentials. So x here is x / 2 of a sigmoid gate,
+and ds/d(x/2) = 2 s (1 - s).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,53 +14,83 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.layers.equations.gru import GRUState, gru_reset_after_step
 from models.layers.equations.lstm import LSTMState, lstm_step
 from models.layers.equations.vanilla_rnn import VanillaRNNState, vanilla_rnn_step
 
 Tensor = Any
+HALF = 0.5
 
 
 @dataclass(frozen=True)
 class FusedStep:
-    """forward(z, before) -> (after, gates to save), both like z; backward(gates, before, after, d_after) ->
-    (dz, d_before), d_before without what comes through the recurrent kernel. activations: the ones it is for."""
+    """What the fused engine needs of a recurrence.
 
-    forward: Callable[[Tensor, Any], tuple[Any, Tensor]]
-    backward: Callable[[Tensor, Any, Any, Any], tuple[Tensor, Any]]
+    forward(x, u, before) -> (after, saved): x from the input, u from the old state, each [batch, gates * units].
+    backward(saved, before, after, d_after) -> (d_x, d_u, d_before): d_u None where it is d_x; d_before without what
+    comes through the recurrent kernel. scale: for each part of the sum in memory. saved: how many [batch, units]
+    forward keeps, in one tensor. splits: whether d_u differs from d_x. activations: by the step's names, the ones it
+    is written for.
+    """
+
+    forward: Callable[[Tensor, Tensor, Any], tuple[Any, Tensor]]
+    backward: Callable[[Tensor, Any, Any, Any], tuple[Tensor, Tensor | None, Any]]
+    scale: tuple[float, ...]
+    saved: int
+    splits: bool
     activations: Mapping[str, str]
 
 
-def lstm_forward(z: Tensor, before: LSTMState) -> tuple[LSTMState, Tensor]:
-    """Slide S10 on z [batch, 4 units]; saves the gates after their activations."""
-    z_i, z_f, z_g, z_o = tf.split(z, 4, axis=-1)
-    i, f, o, g = tf.sigmoid(z_i), tf.sigmoid(z_f), tf.sigmoid(z_o), tf.tanh(z_g)
+def lstm_forward(x: Tensor, u: Tensor, before: LSTMState) -> tuple[LSTMState, Tensor]:
+    """Slide S10; saves i, f, g, o."""
+    t_i, t_f, g, t_o = tf.split(tf.tanh(x + u), 4, axis=-1)
+    i, f, o = HALF + HALF * t_i, HALF + HALF * t_f, HALF + HALF * t_o
     c = f * before.c + i * g
     return LSTMState(h=o * tf.tanh(c), c=c), tf.concat([i, f, g, o], axis=-1)
 
 
-def lstm_backward(gates: Tensor, before: LSTMState, after: LSTMState, d: LSTMState) -> tuple[Tensor, LSTMState]:
-    """From d = (dE/dh, dE/dc) after the step to dE/dz and what the memory passes back."""
-    i, f, g, o = tf.split(gates, 4, axis=-1)
+def lstm_backward(saved: Tensor, before: LSTMState, after: LSTMState, d: LSTMState) -> tuple[Tensor, None, LSTMState]:
+    """From d = (dE/dh, dE/dc) after the step to dE/dx and what the memory passes back."""
+    i, f, g, o = tf.split(saved, 4, axis=-1)
     t = tf.tanh(after.c)
     d_c = d.c + d.h * o * (1 - t * t)
-    d_z = [d_c * g * i * (1 - i), d_c * before.c * f * (1 - f), d_c * i * (1 - g * g), d.h * t * o * (1 - o)]
-    return tf.concat(d_z, axis=-1), LSTMState(h=d.h, c=d_c * f)
+    d_i, d_f, d_o = 2 * d_c * g * i * (1 - i), 2 * d_c * before.c * f * (1 - f), 2 * d.h * t * o * (1 - o)
+    d_x = tf.concat([d_i, d_f, d_c * i * (1 - g * g), d_o], axis=-1)
+    return d_x, None, LSTMState(h=tf.zeros_like(d.h), c=d_c * f)
 
 
-def vanilla_rnn_forward(z: Tensor, before: VanillaRNNState) -> tuple[VanillaRNNState, Tensor]:
-    """Slide S8 on z [batch, units]."""
-    h = tf.tanh(z)
-    return VanillaRNNState(h=h), h
+def gru_forward(x: Tensor, u: Tensor, before: GRUState) -> tuple[GRUState, Tensor]:
+    """Cho et al., the reset gate after the product; saves z, r, the candidate, and the product that r multiplies."""
+    x_z, x_r, x_h = tf.split(x, 3, axis=-1)
+    u_z, u_r, u_h = tf.split(u, 3, axis=-1)
+    z, r = HALF + HALF * tf.tanh(x_z + u_z), HALF + HALF * tf.tanh(x_r + u_r)
+    h = tf.tanh(x_h + r * u_h)
+    return GRUState(h=z * before.h + (1 - z) * h), tf.concat([z, r, h, u_h], axis=-1)
+
+
+def gru_backward(saved: Tensor, before: GRUState, after: GRUState, d: GRUState) -> tuple[Tensor, Tensor, GRUState]:
+    """From d = dE/dh after the step; x and u differ in the candidate, where r multiplies u."""
+    z, r, h, u_h = tf.split(saved, 4, axis=-1)
+    d_h = d.h * (1 - z) * (1 - h * h)
+    d_z, d_r = 2 * d.h * (before.h - h) * z * (1 - z), 2 * d_h * u_h * r * (1 - r)
+    return tf.concat([d_z, d_r, d_h], axis=-1), tf.concat([d_z, d_r, d_h * r], axis=-1), GRUState(h=d.h * z)
+
+
+def vanilla_rnn_forward(x: Tensor, u: Tensor, before: VanillaRNNState) -> tuple[VanillaRNNState, None]:
+    """Slide S8; the state says all."""
+    return VanillaRNNState(h=tf.tanh(x + u)), None
 
 
 def vanilla_rnn_backward(
-    gates: Tensor, before: VanillaRNNState, after: VanillaRNNState, d: VanillaRNNState
-) -> tuple[Tensor, VanillaRNNState]:
-    """dE/dz = dE/dh (1 - h^2)."""
-    return d.h * (1 - gates * gates), d
+    saved: None, before: VanillaRNNState, after: VanillaRNNState, d: VanillaRNNState
+) -> tuple[Tensor, None, VanillaRNNState]:
+    """dE/dx = dE/dh (1 - h^2)."""
+    return d.h * (1 - after.h * after.h), None, VanillaRNNState(h=tf.zeros_like(d.h))
 
 
-FUSED_STEPS = {
-    lstm_step: FusedStep(lstm_forward, lstm_backward, {"sigm": "sigmoid", "tanh": "tanh"}),
-    vanilla_rnn_step: FusedStep(vanilla_rnn_forward, vanilla_rnn_backward, {"tanh": "tanh"}),
+SIGM_TANH = {"sigm": "sigmoid", "tanh": "tanh"}
+FUSED_STEPS: Mapping[Any, FusedStep] = {
+    lstm_step: FusedStep(lstm_forward, lstm_backward, (HALF, HALF, 1.0, HALF), 4, False, SIGM_TANH),
+    gru_reset_after_step: FusedStep(gru_forward, gru_backward, (HALF, HALF, 1.0), 4, True, SIGM_TANH),
+    vanilla_rnn_step: FusedStep(vanilla_rnn_forward, vanilla_rnn_backward, (1.0,), 0, False, {"tanh": "tanh"}),
 }

@@ -2,6 +2,6 @@
 
 import keras
 
-from models.layers import LSTM, VanillaRNN
+from models.layers import GRU, LSTM, VanillaRNN
 
-PEERS = {LSTM: keras.layers.LSTM, VanillaRNN: keras.layers.SimpleRNN}
+PEERS = {LSTM: keras.layers.LSTM, GRU: keras.layers.GRU, VanillaRNN: keras.layers.SimpleRNN}

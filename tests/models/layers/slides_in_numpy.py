@@ -32,4 +32,17 @@ def lstm(W, bias, xs, h, c):
     return states
 
 
-RUN = {"LSTM": lstm, "VanillaRNN": vanilla_rnn}
+def gru(W, bias, recurrent_bias, xs, h):
+    """Cho et al. 2014 with the reset gate after the product; rows z, r, h, columns (below; before)."""
+    n = len(h)
+    U, W = W[:, -n:], W[:, :-n]
+    states = []
+    for x in xs:
+        a, b = np.split(W @ x + bias, 3), np.split(U @ h + recurrent_bias, 3)
+        z, r = sigm(a[0] + b[0]), sigm(a[1] + b[1])
+        h = z * h + (1 - z) * np.tanh(a[2] + r * b[2])
+        states.append((h,))
+    return states
+
+
+RUN = {"GRU": gru, "LSTM": lstm, "VanillaRNN": vanilla_rnn}

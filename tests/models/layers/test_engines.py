@@ -1,13 +1,15 @@
 """All engines against an independent reference in numpy and against keras.layers, values and gradients."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.layers import LSTM, Recurrence, VanillaRNN, engines, slide_matrix
-from models.layers.engines.fused_steps import FUSED_STEPS, FusedStep
+from models.layers import GRU, LSTM, Recurrence, engines, slide_matrix
+from models.layers.engines.fused_steps import FUSED_STEPS
 from models.layers.equations.lstm import lstm_step
 from tests.models.layers import slides_in_numpy
 from tests.models.layers.peers import PEERS
@@ -54,23 +56,23 @@ def test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, engine):
     inputs, start = sequences(2, 6, len(layer.cell.state_size))
     outputs, *last = layer(inputs, initial_state=start)
     W = slide_matrix(layer).astype(np.float64)
-    bias = reordered_bias(layer)
+    biases = biases_by_hand(layer)
     for row in range(2):
         states = slides_in_numpy.RUN[Layer.__name__](
-            W, bias, inputs[row].numpy().astype(np.float64), *(s[row].numpy().astype(np.float64) for s in start)
+            W, *biases, inputs[row].numpy().astype(np.float64), *(s[row].numpy().astype(np.float64) for s in start)
         )
         np.testing.assert_allclose(outputs[row], [state[0] for state in states], atol=2e-6)
         for part, value in enumerate(last):
             np.testing.assert_allclose(value[row], states[-1][part], atol=2e-6)
 
 
-def reordered_bias(layer):
-    """The bias in the slide's order of gates, written out for the one layer whose memory differs."""
+def biases_by_hand(layer):
+    """The bias in the slide's order of gates, written out for the layers that differ in memory."""
     bias = layer.bias.numpy()
     if isinstance(layer, LSTM):
         i, f, g, o = np.split(bias, 4)
-        return np.concatenate([i, f, o, g])
-    return bias
+        return [np.concatenate([i, f, o, g])]
+    return list(bias) if isinstance(layer, GRU) else [bias]
 
 
 @pytest.mark.parametrize("options", [{}, {"go_backwards": True}, {"use_bias": False}, {"zero_output_for_mask": True}])
@@ -89,9 +91,19 @@ def test_outputs_states_and_all_gradients_are_those_of_keras(Layer, engine, opti
     assert_close(gradients, expected_gradients, 2e-6)
 
 
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_the_first_form_of_the_gru_is_that_of_keras(use_bias):
+    ours, theirs = pair(GRU, "equation", 3, 5, reset_after=False, use_bias=use_bias)
+    inputs, start = sequences(3, 5, 1)
+    mask = tf.constant(np.random.default_rng(5).random((3, 5)) > 0.3)
+    results = [outputs_and_gradients(layer, inputs, start, mask) for layer in (ours, theirs)]
+    assert_close(*results, 2e-6)
+    assert engines.why_not("fused", ours) == ["gru_step has no fused step"]
+
+
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-@pytest.mark.parametrize("Layer", [LSTM, VanillaRNN])
+@pytest.mark.parametrize("Layer", PEERS)
 def test_any_batch_length_and_mask_gives_the_same_in_every_engine(Layer, data):
     batch, steps = data.draw(st.integers(1, 4), "batch"), data.draw(st.integers(1, 6), "steps")
     mask = np.array(data.draw(st.lists(st.booleans(), min_size=batch * steps, max_size=batch * steps), "mask"))
@@ -180,11 +192,11 @@ def test_swapped_gates_do_not_pass(monkeypatch):
     """The battery would see a fused step whose i and o are exchanged."""
     right = FUSED_STEPS[lstm_step]
 
-    def swapped(z, before):
-        z_i, z_f, z_g, z_o = tf.split(z, 4, axis=-1)
-        return right.forward(tf.concat([z_o, z_f, z_g, z_i], axis=-1), before)
+    def swapped(x, u, before):
+        i, f, g, o = tf.split(x, 4, axis=-1)
+        return right.forward(tf.concat([o, f, g, i], axis=-1), u, before)
 
-    monkeypatch.setitem(FUSED_STEPS, lstm_step, FusedStep(swapped, right.backward, right.activations))
+    monkeypatch.setitem(FUSED_STEPS, lstm_step, dataclasses.replace(right, forward=swapped))
     with pytest.raises(AssertionError):
         test_every_step_of_every_sequence_is_the_step_of_the_slide(LSTM, "fused")
 

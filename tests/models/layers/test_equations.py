@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.layers import LSTMCell, VanillaRNNCell
+from models.layers import GRUCell, LSTMCell, VanillaRNNCell
+from models.layers.equations.gru import GRUParts, GRUState, gru_reset_after_step, gru_step
 from models.layers.equations.lstm import LSTMGates, LSTMState, lstm_step
 from models.layers.equations.vanilla_rnn import VanillaRNNState, VanillaRNNSum, vanilla_rnn_step
 
@@ -48,6 +49,17 @@ def test_s8_one_step_by_hand():
     np.testing.assert_allclose(after.h, [[0.8, 0.0]], rtol=1e-12)
 
 
+def test_a_gru_step_by_hand_in_both_forms():
+    x, before = GRUParts(z=column(-LN3), r=column(LN3), h=column(0.2)), GRUState(h=column(0.5))
+    u = {"z": 0.0, "r": 0.0, "h": 0.4}  # what W gives is x, what U gives is u * h
+    z, r = 1 / 4, 3 / 4
+    expected = z * 0.5 + (1 - z) * np.tanh(0.2 + 0.4 * (r * 0.5))
+    after = gru_step(x, before, lambda part, h: u[part] * h)
+    np.testing.assert_allclose(after.h, [[expected]], rtol=1e-12)
+    after = gru_reset_after_step(x, GRUParts(**{part: value * before.h for part, value in u.items()}), before)
+    np.testing.assert_allclose(after.h, [[expected]], rtol=1e-12)  # without a recurrent bias the forms agree for n = 1
+
+
 @given(
     arrays.arrays(np.float64, (3, 4), elements=st.floats(-30, 30)),
     arrays.arrays(np.float64, (3,), elements=st.floats(-5, 5)),
@@ -59,10 +71,16 @@ def test_the_memory_never_grows_by_more_than_one_and_the_output_stays_within_one
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"), [(LSTMCell, keras.layers.LSTMCell), (VanillaRNNCell, keras.layers.SimpleRNNCell)]
+    ("ours", "theirs", "options"),
+    [
+        (LSTMCell, keras.layers.LSTMCell, {}),
+        (VanillaRNNCell, keras.layers.SimpleRNNCell, {}),
+        (GRUCell, keras.layers.GRUCell, {"reset_after": True}),
+        (GRUCell, keras.layers.GRUCell, {"reset_after": False}),
+    ],
 )
-def test_our_step_is_the_step_of_the_keras_cell_for_distinct_random_weights(ours, theirs, rng, distinct):
-    ours, theirs = ours(4), theirs(4)
+def test_our_step_is_the_step_of_the_keras_cell_for_distinct_random_weights(ours, theirs, options, rng, distinct):
+    ours, theirs = ours(4, **options), theirs(4, **options)
     for cell in (ours, theirs):
         cell.build((2, 3))
     distinct(ours, theirs)
