@@ -35,9 +35,9 @@ def test_once_goes_the_whole_way_and_ends_with_status_0(tmp_path):
     assert float(high) <= 2.13
     assert float(low) <= 1.39
     assert float(rain) <= 0.190
-    grpc_rows = re.findall(r"over gRPC +(.*)", output)
+    grpc_rows = re.findall(r"over gRPC +(-?\d.*)", output)
     assert len(grpc_rows) == 3
-    assert grpc_rows == re.findall(r"over HTTP +(.*)", output)
+    assert grpc_rows == re.findall(r"over HTTP +(-?\d.*)", output)
     assert len(re.findall(r"it was +.* (?:yes|no)\n", output)) == 3
     assert "MLflow UI  http://localhost:" in output
     assert re.search(r"^curl -d '.*' http://localhost:\d+/v1/models/weather:predict$", output, re.MULTILINE)

@@ -71,8 +71,9 @@ def log_model(folder: Path, tensors: SignatureTensors, example: Mapping[str, Any
     signature = ModelSignature(*(Schema([TensorSpec(*t) for t in part]) for part in (tensors.inputs, tensors.outputs)))
     logged = mlflow.pyfunc.log_model(
         name="model",
-        python_model=str(SERVED_MODEL),
-        artifacts={"saved_model": str(folder)},
+        loader_module=SERVED_MODEL.stem,
+        code_paths=[str(SERVED_MODEL)],
+        data_path=str(folder),
         signature=signature,
         input_example=dict(example),
         pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("tensorflow", "mlflow", "numpy")],

@@ -5,7 +5,6 @@ import fcntl
 import logging
 import os
 import socket
-import warnings
 from urllib.parse import urlsplit
 
 import mlflow
@@ -34,7 +33,6 @@ def connect() -> None:
     """Points MLflow at the store. Raises InputError when a store on the network does not answer."""
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=r"(?s).*Add type hints to the `predict`")  # its signature is given
     address, given = uri(), {name for name in VARIABLES if name in os.environ}
     if address.startswith(("http://", "https://")):
         _check_answers(address)
