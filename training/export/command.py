@@ -1,21 +1,33 @@
 """Puts a model of the zoo into a model repository: the registered champion, or the network whose weights are given."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import tensorflow as tf
 
 from models.zoo import Entry, entry
 from training.errors import InputError
 from training.export import repository as repositories
 from training.export.card import card
 from training.export.revision import code_revision
-from training.export.saved_model import write
+from training.export.saved_model import Arrays, write
 from training.tracking import registry, store
 
 GIVEN_VERSION = 1  # of a network whose weights are given: there is nothing that another version could change
-WARMUP = {"cook": {"weather": np.array([["sunny", "rainy"]]), "first_dish": np.array(["pie"])}}
+
+DAYS = {"weather": np.array([["sunny", "rainy"]]), "first_dish": np.array(["pie"])}
+ONE = tf.train.Feature(float_list=tf.train.FloatList(value=[1]))
+EXAMPLE = tf.train.Example(features=tf.train.Features(feature={"x1": ONE, "x2": ONE}))
+WARMUP: Mapping[str, Mapping[str, Arrays]] = {  # by entry and signature: one request
+    "cook": {"serving_default": DAYS, "stations": DAYS},
+    "xor": {
+        "serving_default": {"x": np.array([[0, 1]], np.float32)},
+        "classify": {"inputs": np.array([EXAMPLE.SerializeToString()], object)},  # a bytes array would drop last NULs
+    },
+}
 
 
 def export(model: str, repository: Path, version: int | None = None) -> Path:
@@ -35,14 +47,7 @@ def _given(zoo_entry: Entry, repository: Path) -> Path:
     if repositories.lineage(target) == lineage:
         return target
     with repositories.incoming(repository, zoo_entry.name) as folder:
-        write(
-            folder,
-            network,
-            signatures,
-            dict.fromkeys(signatures, WARMUP[zoo_entry.name]),
-            card(zoo_entry.name),
-            lineage,
-        )
+        write(folder, network, signatures, WARMUP[zoo_entry.name], card(zoo_entry.name), lineage)
         return repositories.publish(folder, repository, zoo_entry.name, GIVEN_VERSION)
 
 
