@@ -8,6 +8,7 @@ from models.zoo.entry import Entry
 ZOO = {
     "cook": "models.zoo.cook",
     "weather": "models.zoo.weather",
+    "xor": "models.zoo.xor",
 }
 
 

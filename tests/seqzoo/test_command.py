@@ -28,6 +28,7 @@ def test_list_names_every_model_with_its_data(seqzoo_home):
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["cook", "slides", "-"]
     assert lines[1].split()[:3] == ["weather", "forecast", "seattle-weather"]
+    assert lines[2].split()[:3] == ["xor", "slides", "-"]
     assert done.stderr == "", "TensorFlow's notes stay away"
 
 
