@@ -1,6 +1,18 @@
 """Recurrent layers that hold the slides' equations, and the networks built on them."""
 
-from models.layers import GRU, LSTM, VanillaRNN, slide_matrix
+from models.layers import GRU, LSTM, VanillaRNN, from_keras, from_torch, slide_matrix, to_keras, to_torch
 from models.zoo import ZOO, Entry, entry
 
-__all__ = ["GRU", "LSTM", "ZOO", "Entry", "VanillaRNN", "entry", "slide_matrix"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "ZOO",
+    "Entry",
+    "VanillaRNN",
+    "entry",
+    "from_keras",
+    "from_torch",
+    "slide_matrix",
+    "to_keras",
+    "to_torch",
+]

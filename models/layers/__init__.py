@@ -2,9 +2,11 @@
 
 from models.layers.cell import RecurrentCell
 from models.layers.gru import GRU, GRUCell
+from models.layers.keras_weights import from_keras, to_keras
 from models.layers.lstm import LSTM, LSTMCell
 from models.layers.recurrence import Recurrence
 from models.layers.slide_matrix import slide_matrix
+from models.layers.torch_weights import from_torch, to_torch
 from models.layers.vanilla_rnn import VanillaRNN, VanillaRNNCell
 
 __all__ = [
@@ -16,5 +18,9 @@ __all__ = [
     "RecurrentCell",
     "VanillaRNN",
     "VanillaRNNCell",
+    "from_keras",
+    "from_torch",
     "slide_matrix",
+    "to_keras",
+    "to_torch",
 ]
