@@ -54,8 +54,7 @@ def _dtype(enum: str, field: str, wire: type) -> DType:
     number = types_pb2.DataType.Value(enum)
     dtype = tf.dtypes.as_dtype(number)
     array = BYTES if number == STRING else np.dtype(dtype.as_numpy_dtype)
-    name = "float" if enum == "DT_FLOAT" else "double" if enum == "DT_DOUBLE" else dtype.name
-    return DType(number, name, array, field, np.dtype(wire))
+    return DType(number, enum.removeprefix("DT_").lower(), array, field, np.dtype(wire))
 
 
 DTYPES = {
@@ -67,17 +66,11 @@ BY_NUMPY = {dtype.numpy: dtype for dtype in reversed(DTYPES.values())}
 
 
 def name_of(number: int) -> str:
-    """The dtype's name in messages, for any number of the enum."""
-    if number in DTYPES:
-        return DTYPES[number].name
-    return (
-        str(types_pb2.DataType.Name(number)).removeprefix("DT_").lower()
-        if number in _NUMBERS
-        else f"unknown dtype enum ({number})"
-    )
-
-
-_NUMBERS = frozenset(types_pb2.DataType.values())
+    """The dtype's name in messages, for any number."""
+    try:
+        return str(types_pb2.DataType.Name(number)).removeprefix("DT_").lower()
+    except ValueError:
+        return f"unknown dtype enum ({number})"
 
 
 def of_array(array: np.ndarray) -> DType:

@@ -29,13 +29,16 @@ class Protocol(HttpToolsProtocol):
 
 
 def bind(port: int) -> socket.socket:
-    """A listening socket on [::]:port for both IP versions, or on 0.0.0.0 where there is no IPv6; raises OSError."""
+    """A listening socket on [::]:port for both IP versions, or on 0.0.0.0 where there is no IPv6; raises OSError.
+
+    The protocol is named: asyncio turns Nagle's algorithm off only for a socket that says it is TCP, and with it on an
+    answer waits 40 ms for the client's delayed acknowledgement."""
     try:
-        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         address: Any = ("::", port)
     except OSError:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         address = ("0.0.0.0", port)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,31 +14,13 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 from serving.calls import Calls, ModelSpec
 from serving.calls.status import SIGNATURE_DEF
-from serving.errors import Code, DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
+from serving.errors import DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
+from serving.http_codes import HTTP_STATUS
 from serving.log import log_unexpected
 from serving.rest_json import predict_request, predict_response
 from serving.rest_json.printing import quoted
 from serving.rest_routes import API, METHODS, route
 
-HTTP_STATUS = {
-    Code.OK: 200,
-    Code.CANCELLED: 499,
-    Code.UNKNOWN: 500,
-    Code.INVALID_ARGUMENT: 400,
-    Code.DEADLINE_EXCEEDED: 504,
-    Code.NOT_FOUND: 404,
-    Code.ALREADY_EXISTS: 409,
-    Code.PERMISSION_DENIED: 403,
-    Code.RESOURCE_EXHAUSTED: 429,
-    Code.FAILED_PRECONDITION: 400,
-    Code.ABORTED: 409,
-    Code.OUT_OF_RANGE: 400,
-    Code.UNIMPLEMENTED: 501,
-    Code.INTERNAL: 500,
-    Code.UNAVAILABLE: 503,
-    Code.DATA_LOSS: 500,
-    Code.UNAUTHENTICATED: 401,
-}
 JSON = (b"content-type", b"application/json")
 HTML = (b"content-type", b"text/html; charset=utf-8")
 CORS = (

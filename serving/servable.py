@@ -90,7 +90,7 @@ class Servable:
             raise from_tensorflow(error) from None
         with self._lock:
             self._callables[key] = made
-            if len(self._callables) > MOST_CALLABLES:
+            while len(self._callables) > MOST_CALLABLES:
                 self._callables.popitem(last=False)
         return made
 

@@ -31,6 +31,8 @@ def read(path: str, kind: type[Message]) -> Message:
 
 
 def _where(error: Exception) -> str:
-    """`<line>:<column>: <reason>`; Python's parser already begins its text like this."""
-    text = str(error)
-    return text if text[:1].isdigit() else f"1:1: {text}"
+    """`<line>:<column>: <reason>`, counted from 1."""
+    if isinstance(error, text_format.ParseError) and error.GetLine():
+        place = f"{error.GetLine()}:{error.GetColumn()}"
+        return f"{place}: {str(error).removeprefix(f'{place} : ')}"
+    return f"1:1: {error}"

@@ -2,6 +2,7 @@
 
 Sections 7.1 to 7.3 of the API: util/json_tensor.cc, FillPredictRequestFromJson."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,7 @@ from serving.rest_json.values import Filler, is_base64, plain_array, shape_of
 from serving.signature import Slot
 
 Arrays = dict[str, np.ndarray]
+SPACED = re.compile(rb'"[ \t\n\r]+:')  # a name with blanks before its colon
 
 
 class Form(Enum):
@@ -60,6 +62,8 @@ def _names_are_unique(value: Any, body: bytes) -> bool:
     """Whether no name is repeated in an object, which orjson would not tell. False also where that is not sure.
 
     Each member has a `":` in the text, as json.dumps writes it; fewer members than these means that one was dropped."""
+    if SPACED.search(body):
+        return False
     members = 0
     level: list[Any] = [value]
     for _ in range(3):  # the document, its rows or inputs, base64 objects

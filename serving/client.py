@@ -1,0 +1,250 @@
+"""Small clients for both faces: numpy in, numpy out, deadlines, errors with the server's code and text.
+
+Stock clients work as well; these spare the caller the messages. The address forms are those of gRPC (`host:port`,
+`unix:path`) and HTTP (`http://host:port`)."""
+
+import base64
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import grpc
+import numpy as np
+import orjson
+from tensorflow.core.framework import types_pb2
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving import tensor_proto
+from serving.dtypes import DTYPES
+from serving.errors import Code, ServingError
+from serving.http_codes import code_of
+
+Arrays = Mapping[str, Any]
+States = dict[int, str]  # version -> AVAILABLE, LOADING ...
+Self = TypeVar("Self", bound="_Client")
+
+
+class ClientError(ServingError):
+    """The server's answer to a call that failed, or why there was none."""
+
+
+class _Client:
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: object, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        raise NotImplementedError
+
+
+class GrpcClient(_Client):
+    """Asks over gRPC."""
+
+    def __init__(self, address: str, timeout: float = 30.0, credentials: grpc.ChannelCredentials | None = None) -> None:
+        """timeout: seconds that each call may take; credentials: of TLS, None for a plain connection."""
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self._channel = (
+            grpc.insecure_channel(address, options)
+            if credentials is None
+            else grpc.secure_channel(address, credentials, options)
+        )
+        self._timeout = timeout
+        self._declared: dict[Any, Mapping[str, int]] = {}  # dtypes of inputs, of the signatures asked so far
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def predict(
+        self,
+        model: str,
+        inputs: Arrays,
+        *,
+        signature_name: str = "",
+        version: int | None = None,
+        label: str | None = None,
+        outputs: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Output alias -> array; inputs: alias -> array, or lists, which get the dtype that the signature declares;
+        outputs: only these.
+
+        Raises ClientError with the server's code and text."""
+        request = predict_pb2.PredictRequest(output_filter=outputs)
+        _fill(request.model_spec, model, version, label)
+        request.model_spec.signature_name = signature_name
+        for alias, value in inputs.items():
+            array = _to_array(value)
+            if not isinstance(value, (np.ndarray, np.generic)):
+                dtype = self._input_dtypes(model, version, label, signature_name or "serving_default").get(alias)
+                array = array.astype(DTYPES[dtype].numpy) if dtype in DTYPES else array
+            request.inputs[alias].CopyFrom(tensor_proto.encode(array, as_content=True))
+        response = self._call(self._prediction.Predict, request)
+        return {alias: tensor_proto.decode(tensor) for alias, tensor in response.outputs.items()}
+
+    def _input_dtypes(self, model: str, version: int | None, label: str | None, signature: str) -> Mapping[str, int]:
+        """Alias -> dtype number of the inputs; the server is asked once for each signature."""
+        key = (model, version, label, signature)
+        if key not in self._declared:
+            found = self.signatures(model, version, label).get(signature)
+            self._declared[key] = {} if found is None else {a: info.dtype for a, info in found.inputs.items()}
+        return self._declared[key]
+
+    def status(self, model: str, version: int | None = None) -> States:
+        """Version -> state, of every version that the server has seen, highest first."""
+        request = get_model_status_pb2.GetModelStatusRequest()
+        _fill(request.model_spec, model, version, None)
+        response = self._call(self._model.GetModelStatus, request)
+        names = get_model_status_pb2.ModelVersionStatus.State
+        return {found.version: names.Name(found.state) for found in response.model_version_status}
+
+    def signatures(self, model: str, version: int | None = None, label: str | None = None) -> dict[str, Any]:
+        """Signature name -> SignatureDef."""
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        _fill(request.model_spec, model, version, label)
+        response = self._call(self._prediction.GetModelMetadata, request)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
+        return dict(signatures.signature_def)
+
+    def _call(self, method: Any, request: Any) -> Any:
+        try:
+            return method(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise ClientError(error.details() or "", Code[error.code().name]) from None
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
+
+
+class RestClient(_Client):
+    """Asks over HTTP, on one connection that is kept; not for use by several threads at once."""
+
+    def __init__(self, url: str, timeout: float = 30.0) -> None:
+        """url: `http://host:port`; timeout: seconds that each call may take."""
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname or "localhost", parts.port, timeout=timeout)
+        self._outputs: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def predict(
+        self,
+        model: str,
+        inputs: Arrays,
+        *,
+        signature_name: str = "",
+        version: int | None = None,
+        label: str | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Output alias -> array with the dtype that the signature declares; inputs as for GrpcClient.
+
+        Raises ClientError with the server's text and the code that its HTTP status stands for."""
+        path = _path(model, version, label)
+        members = [f"{json.dumps(alias)}:{_json(_to_array(value))}" for alias, value in inputs.items()]
+        body = f'{{"signature_name":{json.dumps(signature_name)},"inputs":{{{",".join(members)}}}}}'
+        found = json.loads(self._request("POST", f"{path}:predict", body.encode()))["outputs"]
+        declared = self._declared(path, signature_name or "serving_default")
+        values = found if len(declared) > 1 else {next(iter(declared)): found}
+        return {alias: _from_json(value, declared[alias]["dtype"]) for alias, value in values.items()}
+
+    def status(self, model: str, version: int | None = None) -> States:
+        """Version -> state, of every version that the server has seen, highest first."""
+        found = json.loads(self._request("GET", _path(model, version, None)))["model_version_status"]
+        return {int(entry["version"]): entry["state"] for entry in found}
+
+    def signatures(self, model: str, version: int | None = None, label: str | None = None) -> dict[str, Any]:
+        """Signature name -> its JSON."""
+        content = json.loads(self._request("GET", f"{_path(model, version, label)}/metadata"))
+        found: dict[str, Any] = content["metadata"]["signature_def"]["signature_def"]
+        return found
+
+    def _declared(self, path: str, signature_name: str) -> Mapping[str, Any]:
+        """The outputs of a signature: a single one comes without its name, so the server is asked once."""
+        key = (path, signature_name)
+        if key not in self._outputs:
+            content = json.loads(self._request("GET", f"{path}/metadata"))
+            self._outputs[key] = content["metadata"]["signature_def"]["signature_def"][signature_name]["outputs"]
+        return self._outputs[key]
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        try:
+            self._connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            response = self._connection.getresponse()
+            content = response.read()
+        except TimeoutError as error:
+            self._connection.close()
+            raise ClientError(f"no answer in {self._connection.timeout} s", Code.DEADLINE_EXCEEDED) from error
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise ClientError(f"{self._connection.host}:{self._connection.port}: {error}", Code.UNAVAILABLE) from error
+        if response.status == http.client.OK:
+            return content
+        try:
+            text = json.loads(content)["error"]
+        except (ValueError, KeyError, TypeError):
+            text = f"HTTP {response.status} {response.reason}"
+        raise ClientError(text, code_of(response.status))
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
+
+def _fill(proto: Any, model: str, version: int | None, label: str | None) -> None:
+    proto.name = model
+    if version is not None:
+        proto.version.value = version
+    if label is not None:
+        proto.version_label = label
+
+
+def _path(model: str, version: int | None, label: str | None) -> str:
+    path = f"/v1/models/{quote(model, safe='')}"
+    if version is not None:
+        return f"{path}/versions/{version}"
+    return path if label is None else f"{path}/labels/{quote(label, safe='')}"
+
+
+def _to_array(value: Any) -> np.ndarray:
+    """The array; text becomes bytes."""
+    array = np.asarray(value)
+    if array.dtype.kind in "US" or array.dtype == object:
+        flat = np.empty(array.size, object)
+        flat[:] = [v.encode() if isinstance(v, str) else bytes(v) for v in array.reshape(-1).tolist()]
+        return flat.reshape(array.shape)
+    return array
+
+
+def _json(array: np.ndarray) -> str:
+    """The JSON of an array; bytes go as base64."""
+    if array.dtype == object:
+        objects = np.empty(array.size, object)
+        objects[:] = [{"b64": base64.b64encode(value).decode()} for value in array.reshape(-1)]
+        return json.dumps(objects.reshape(array.shape).tolist())
+    if array.dtype.kind == "f" and np.isfinite(array).all() and array.dtype.itemsize >= 4:
+        return orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    return json.dumps(array.tolist())
+
+
+def _from_json(value: Any, dtype: str) -> np.ndarray:
+    found = DTYPES[types_pb2.DataType.Value(dtype)]
+    if found.enum != "DT_STRING":
+        return np.array(value, found.numpy)
+    return _to_array(np.array(_decoded(value), object))
+
+
+def _decoded(value: Any) -> Any:
+    """Text, and `{"b64": ...}` as bytes, in their nested lists."""
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return base64.b64decode(value["b64"]) if isinstance(value, dict) else value

@@ -1,0 +1,31 @@
+"""HTTP status of each code. Section 6.2 of the API: model_servers/http_server.cc."""
+
+from serving.errors import Code
+
+HTTP_STATUS = {
+    Code.OK: 200,
+    Code.CANCELLED: 499,
+    Code.UNKNOWN: 500,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+    Code.DATA_LOSS: 500,
+    Code.UNAUTHENTICATED: 401,
+}
+MOST_LIKELY = {400: Code.INVALID_ARGUMENT, 409: Code.ALREADY_EXISTS, 500: Code.INTERNAL}  # where several share a status
+
+
+def code_of(status: int) -> Code:
+    """The code that a client takes an HTTP status for."""
+    if status in MOST_LIKELY:
+        return MOST_LIKELY[status]
+    return next((code for code, number in HTTP_STATUS.items() if number == status), Code.UNKNOWN)
