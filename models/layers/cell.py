@@ -11,15 +11,18 @@ from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell  # by it Keras's RNN draws one mask for all time steps
 
 Tensor = Any
 
 
-class RecurrentCell(keras.layers.Layer):
+class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     """One time step: weights, the affine map z = x kernel + h recurrent_kernel + bias, and the equation.
 
     A recurrence says what is its own in four class attributes and, where its activations can be chosen, in
     `activations`. kernel [features, gates * units], recurrent_kernel [units, gates * units], bias [gates * units].
+    dropout and recurrent_dropout: shares of the inputs and of the old state that training drops, the same ones at all
+    time steps of a batch (Gal & Ghahramani 2016). implementation: taken from code written for Keras, of no effect.
     """
 
     gates: ClassVar[tuple[str, ...]]  # names of z's parts, in the order of their columns in memory
@@ -42,6 +45,10 @@ class RecurrentCell(keras.layers.Layer):
         kernel_constraint: Any = None,
         recurrent_constraint: Any = None,
         bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        implementation: int = 2,
         **layer_options: Any,
     ) -> None:
         super().__init__(**layer_options)
@@ -50,7 +57,16 @@ class RecurrentCell(keras.layers.Layer):
                 f"{type(self).__name__} got units={units!r}; it expected a whole number of at least 1, "
                 "the size of the hidden state."
             )
+        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0.0 <= rate < 1.0:
+                raise ValueError(
+                    f"{type(self).__name__} got {name}={rate!r}; it expected a share of at least 0 and below 1."
+                )
         self.units = int(units)
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
         self.use_bias = use_bias
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -136,7 +152,7 @@ class RecurrentCell(keras.layers.Layer):
 
     def project(self, inputs: Tensor) -> Tensor:
         """x kernel + bias: what the input gives to z; inputs [..., features], result [..., gates * units]."""
-        return _affine(inputs, self.kernel, self.input_bias)
+        return _affine(tf.cast(inputs, self.compute_dtype), self.kernel, self.input_bias)
 
     def recur(self, h: Tensor) -> Tensor:
         """h recurrent_kernel: what the old state [batch, units] gives to z [batch, gates * units]."""
@@ -156,7 +172,13 @@ class RecurrentCell(keras.layers.Layer):
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, list[Tensor]]:
         """One step by Keras's cell convention: inputs [batch, features], states a list -> (output, states)."""
-        after = self.advance(self.project(inputs), self.State(*states))
+        states = [tf.cast(state, self.compute_dtype) for state in states]
+        recurrent_mask = None
+        if training and self.dropout:
+            inputs *= self.get_dropout_mask(inputs)
+        if training and self.recurrent_dropout:
+            recurrent_mask = self.get_recurrent_dropout_mask(states[0])
+        after = self.advance(self.project(inputs), self.State(*states), recurrent_mask)
         return after[0], list(after)
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
@@ -175,7 +197,8 @@ class RecurrentCell(keras.layers.Layer):
             f"{w}_{k}" for k in ("initializer", "regularizer", "constraint") for w in ("kernel", "recurrent", "bias")
         ]
         named = {name: serialise[name.split("_")[-1]](getattr(self, name)) for name in ["activation", *names]}
-        return {"units": self.units, "use_bias": self.use_bias, **named}
+        plain = ("units", "use_bias", "dropout", "recurrent_dropout", "seed")
+        return {**{name: getattr(self, name) for name in plain}, **named}
 
     def get_config(self) -> dict[str, Any]:
         """All arguments, so that `from_config` makes an equal cell."""

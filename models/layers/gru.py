@@ -1,18 +1,19 @@
 """The gated recurrent unit as a layer, in both of its forms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from models.layers.cell import RecurrentCell, Tensor
+from models.layers.cell import Tensor
 from models.layers.equations.gru import GRUParts, GRUState, gru_reset_after_step, gru_step
-from models.layers.recurrence import Recurrence
+from models.layers.gated import GatedCell, GatedRecurrence
+from models.layers.recurrence import OfCell
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class GRUCell(RecurrentCell):
+class GRUCell(GatedCell):
     """One time step of Cho et al. 2014; takes the place of keras.layers.GRUCell.
 
     reset_after=True: the reset gate multiplies the candidate's product with the old state, not the old state itself,
@@ -21,17 +22,9 @@ class GRUCell(RecurrentCell):
 
     gates, Gates, State, step = ("z", "r", "h"), GRUParts, GRUState, staticmethod(gru_step)  # order in memory
 
-    def __init__(
-        self, units: int, *, recurrent_activation: Any = "sigmoid", reset_after: bool = True, **options: Any
-    ) -> None:
+    def __init__(self, units: int, *, reset_after: bool = True, **options: Any) -> None:
         super().__init__(units, **options)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.reset_after = reset_after
-
-    @property
-    def activations(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
-        """Sigmoid of the gates, hyperbolic tangent of the candidate."""
-        return {"sigm": self.recurrent_activation, "tanh": self.activation}
 
     @property
     def equation(self) -> Callable[..., Any]:
@@ -73,12 +66,12 @@ class GRUCell(RecurrentCell):
 
     def options(self) -> dict[str, Any]:
         """The cell's own arguments, serialised."""
-        sigm = keras.activations.serialize(self.recurrent_activation)
-        return {**super().options(), "recurrent_activation": sigm, "reset_after": self.reset_after}
+        return {**super().options(), "reset_after": self.reset_after}
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class GRU(Recurrence):
+class GRU(GatedRecurrence):
     """Gated recurrent unit; takes the place of keras.layers.GRU."""
 
     Cell = GRUCell
+    reset_after = OfCell()

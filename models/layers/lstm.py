@@ -1,46 +1,28 @@
 """Long short-term memory as a layer: slides S10 and S11."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from models.layers.cell import RecurrentCell, Tensor
+from models.layers.cell import Tensor
 from models.layers.equations.lstm import LSTMGates, LSTMState, lstm_step
-from models.layers.recurrence import Recurrence
+from models.layers.gated import GatedCell, GatedRecurrence
+from models.layers.recurrence import OfCell
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class LSTMCell(RecurrentCell):
+class LSTMCell(GatedCell):
     """One time step of slide S10; takes the place of keras.layers.LSTMCell.
 
     unit_forget_bias=True starts the forget gate's bias at one (Jozefowicz et al. 2015): the cell remembers at first.
     """
 
-    gates, Gates, State, step = (
-        ("i", "f", "g", "o"),
-        LSTMGates,
-        LSTMState,
-        staticmethod(lstm_step),
-    )  # order in memory
+    gates, Gates, State, step = ("i", "f", "g", "o"), LSTMGates, LSTMState, staticmethod(lstm_step)  # order in memory
 
-    def __init__(
-        self,
-        units: int,
-        *,
-        recurrent_activation: Any = "sigmoid",
-        unit_forget_bias: bool = True,
-        **options: Any,
-    ) -> None:
+    def __init__(self, units: int, *, unit_forget_bias: bool = True, **options: Any) -> None:
         super().__init__(units, **options)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
-
-    @property
-    def activations(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
-        """The slide's sigm and tanh."""
-        return {"sigm": self.recurrent_activation, "tanh": self.activation}
 
     def initial_bias(self) -> Any:
         """The bias initializer, with ones at the forget gate when unit_forget_bias is set."""
@@ -49,18 +31,19 @@ class LSTMCell(RecurrentCell):
 
         def with_open_forget_gate(_: Any, **options: Any) -> Tensor:
             parts = {name: self.bias_initializer((self.units,), **options) for name in self.gates}
-            return tf.concat([*({**parts, "f": tf.ones_like(parts["f"])}[name] for name in self.gates)], axis=0)
+            parts["f"] = tf.ones_like(parts["f"])
+            return tf.concat([parts[name] for name in self.gates], axis=0)
 
         return with_open_forget_gate
 
     def options(self) -> dict[str, Any]:
         """The cell's own arguments, serialised."""
-        sigm = keras.activations.serialize(self.recurrent_activation)
-        return {**super().options(), "recurrent_activation": sigm, "unit_forget_bias": self.unit_forget_bias}
+        return {**super().options(), "unit_forget_bias": self.unit_forget_bias}
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class LSTM(Recurrence):
+class LSTM(GatedRecurrence):
     """Long short-term memory; takes the place of keras.layers.LSTM. State parts: h, c."""
 
     Cell = LSTMCell
+    unit_forget_bias = OfCell()

@@ -20,6 +20,16 @@ log = logging.getLogger(__name__)
 LAYER_OPTIONS = ("name", "dtype", "trainable", "activity_regularizer")
 
 
+class OfCell:
+    """An option or a weight that the layer has from its cell."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        return self if layer is None else getattr(layer.cell, self.name)
+
+
 class Recurrence(keras.layers.RNN):
     """Runs a cell's equation over the time steps; takes the arguments of `keras.layers.RNN` and of the cell.
 
@@ -31,14 +41,17 @@ class Recurrence(keras.layers.RNN):
 
     Cell: ClassVar[type[RecurrentCell]]
 
+    units, kernel, recurrent_kernel, bias = OfCell(), OfCell(), OfCell(), OfCell()
+    activation, use_bias, dropout, recurrent_dropout, seed = OfCell(), OfCell(), OfCell(), OfCell(), OfCell()
+    kernel_initializer, recurrent_initializer, bias_initializer = OfCell(), OfCell(), OfCell()
+    kernel_regularizer, recurrent_regularizer, bias_regularizer = OfCell(), OfCell(), OfCell()
+    kernel_constraint, recurrent_constraint, bias_constraint = OfCell(), OfCell(), OfCell()
+
     def __init__(
         self,
         units: int,
         *,
         engine: str = "auto",
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -59,52 +72,22 @@ class Recurrence(keras.layers.RNN):
             zero_output_for_mask=zero_output_for_mask,
             **layer_options,
         )
-        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if not 0.0 <= rate < 1.0:
-                raise ValueError(
-                    f"{type(self).__name__} got {name}={rate!r}; it expected a share of at least 0 and below 1."
-                )
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
         self.engine = engines.check_name(engine)
         self.input_spec = keras.InputSpec(ndim=3)
         self._logged_engine: str | None = None
-
-    @property
-    def units(self) -> int:
-        """Size of the hidden state."""
-        return self.cell.units
-
-    @property
-    def kernel(self) -> Any:
-        """[features, gates * units], the weights of the input."""
-        return self.cell.kernel
-
-    @property
-    def recurrent_kernel(self) -> Any:
-        """[units, gates * units], the weights of the old state."""
-        return self.cell.recurrent_kernel
-
-    @property
-    def bias(self) -> Any:
-        """[gates * units], or None."""
-        return self.cell.bias
 
     def inner_loop(
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Walks through time: (last output, outputs [batch, time, units], last state); Keras calls it."""
         mask = self._checked_mask(sequences, mask)
-        before = self.cell.State(*initial_state)
+        cell, before = self.cell, self.cell.State(*initial_state)
+        sequences = tf.cast(sequences, cell.compute_dtype)
         recurrent_mask = None
-        if training and self.dropout:
-            kept = tf.ones_like(sequences[:, :1, :])
-            sequences *= keras.random.dropout(kept, self.dropout, seed=self.seed_generator)
-        if training and self.recurrent_dropout:
-            kept = tf.ones_like(before[0])
-            recurrent_mask = keras.random.dropout(kept, self.recurrent_dropout, seed=self.seed_generator)
+        if training and cell.dropout:
+            sequences *= cell.get_dropout_mask(sequences[:, 0])[:, None]
+        if training and cell.recurrent_dropout:
+            recurrent_mask = cell.get_recurrent_dropout_mask(before[0])
         if self.go_backwards:
             sequences = tf.reverse(sequences, [1])
             mask = None if mask is None else tf.reverse(mask, [1])
@@ -146,8 +129,7 @@ class Recurrence(keras.layers.RNN):
         """All arguments, flat as in `keras.layers`, so that `from_config` makes an equal layer."""
         config = super().get_config()
         del config["cell"]
-        own = {"engine": self.engine, "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
-        return {**config, **self.cell.options(), **own, "seed": self.seed}
+        return {**config, **self.cell.options(), "engine": self.engine}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Recurrence":

@@ -1,5 +1,8 @@
 """The table of engines: ways to execute the steps of a recurrence over time, proven equal by tests.
 
+cudnn chooses when the graph runs: the GPU's kernel there, the fused loops elsewhere. fused are these loops alone.
+equation is the reference.
+
 Another engine joins by a file with `run` and `why_not` and a line in `ENGINES`; the first that can run a layer is
 what `engine="auto"` takes.
 """
@@ -8,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from models.layers.engines import equation, fused
-from models.layers.engines.asked import AskedLayer
+from models.layers.engines import cudnn, equation, fused
+from models.layers.engines.asked import AskedLayer, use_cudnn
 
 __all__ = ["ENGINES", "Engine", "check_name", "choose", "why_not"]
 
@@ -29,6 +32,7 @@ class Engine:
 
 
 ENGINES = {
+    "cudnn": Engine("cudnn", cudnn.run, cudnn.why_not),
     "fused": Engine("fused", fused.run, fused.why_not),
     "equation": Engine("equation", equation.run, equation.why_not),
 }
@@ -48,13 +52,14 @@ def why_not(name: str, layer: AskedLayer) -> list[str]:
 
 def choose(layer: AskedLayer) -> Engine:
     """The engine that the layer asks for. Raises ValueError, with the reasons, when it cannot run the layer."""
-    if layer.engine == "auto":
+    wanted = "cudnn" if layer.engine == "auto" and use_cudnn(layer) is True else layer.engine
+    if wanted == "auto":
         return next(engine for engine in ENGINES.values() if not engine.why_not(layer))
-    engine = ENGINES[layer.engine]
+    engine = ENGINES[wanted]
     reasons = engine.why_not(layer)
     if reasons:
         raise ValueError(
-            f"engine={layer.engine!r} cannot run {type(layer).__name__} {layer.name!r}: {'; '.join(reasons)}. "
+            f"engine={wanted!r} cannot run {type(layer).__name__} {layer.name!r}: {'; '.join(reasons)}. "
             'engine="auto" takes one that can.'
         )
     return engine

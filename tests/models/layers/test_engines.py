@@ -112,6 +112,7 @@ def test_any_batch_length_and_mask_gives_the_same_in_every_engine(Layer, data):
     layers = {name: pair(Layer, name, batch, steps)[0] for name in engines.ENGINES}
     results = {name: outputs_and_gradients(layer, inputs, start, mask) for name, layer in layers.items()}
     assert_close(results["fused"], results["equation"], 2e-6)
+    assert_close(results["cudnn"], results["equation"], 2e-6)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
@@ -209,7 +210,8 @@ def test_an_engine_that_cannot_run_a_layer_says_why(Layer):
 
 
 def test_auto_takes_the_equation_where_the_fused_engine_cannot_run(Layer, caplog):
-    assert engines.choose(Layer(UNITS)).name == "fused"
+    assert engines.choose(Layer(UNITS)).name == "cudnn"
+    assert engines.choose(Layer(UNITS, recurrent_dropout=0.1)).name == "fused"
     layer = Layer(UNITS, activation="relu", name="rectified")
     with caplog.at_level("DEBUG"):
         layer(tf.zeros([1, 2, 3]))
@@ -218,7 +220,7 @@ def test_auto_takes_the_equation_where_the_fused_engine_cannot_run(Layer, caplog
 
 
 def test_an_unknown_engine_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="engine='cuda' is not known; it expected one of auto, fused, equation"):
+    with pytest.raises(ValueError, match="engine='cuda' is not known; it expected one of auto, cudnn, fused, equation"):
         LSTM(UNITS, engine="cuda")
 
 

@@ -1,0 +1,137 @@
+"""The two loops over time, there and back, with every gradient written out. All sequences are time-major."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from models.layers.cell import RecurrentCell
+from models.layers.engines.fused_steps import FUSED_STEPS, FusedStep
+from models.layers.engines.gradient import Gradients, Walked, Weights
+from models.layers.engines.sequence import length, readable, stacked, writable
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Loops:
+    """A recurrence's fused step, walked through time.
+
+    valid [time, batch, 1] bool or None: False leaves the state as it was. recurrent_mask [batch, units] or None
+    multiplies what the recurrent kernel sees of the old state.
+    """
+
+    step: FusedStep
+    State: Any
+    valid: Tensor | None
+    recurrent_mask: Tensor | None
+    has_recurrent_bias: bool
+
+    @classmethod
+    def of(cls, cell: RecurrentCell, mask: Tensor | None, recurrent_mask: Tensor | None = None) -> "Loops":
+        """The loops of a cell; mask [batch, time] or None."""
+        valid = None if mask is None else tf.transpose(mask)[:, :, None]
+        has_recurrent_bias = cell.recurrent_bias is not None
+        return cls(FUSED_STEPS[cell.equation], cell.State, valid, recurrent_mask, has_recurrent_bias)
+
+    def forward(self, x: Tensor, weights: Weights, start: tuple[Tensor, ...]) -> Walked:
+        """Each state after each step; saved are the states (the outputs but for the first part) and the gates."""
+        weights = self._scaled(weights)
+        steps = length(x)
+        projected_at = readable(_product(x, weights.kernel) + weights.bias)
+        valid_at = readable(self.valid)
+        saved_like = tf.zeros([tf.shape(x)[1], self.step.saved * weights.recurrent_kernel.shape[0]], x.dtype)
+
+        def body(t: Tensor, before: Any, states: Any, saved: Any) -> Any:
+            u = tf.linalg.matmul(self._seen(before[0]), weights.recurrent_kernel)
+            if self.has_recurrent_bias:
+                u += weights.recurrent_bias
+            after, kept = self.step.forward(projected_at.read(t), u, before)
+            after = self._where_valid(valid_at, t, after, before)
+            states = self.State(*(written.write(t, part) for written, part in zip(states, after, strict=True)))
+            return t + 1, after, states, saved if kept is None else saved.write(t, kept)
+
+        loop = (0, self.State(*start), self.State(*(writable(steps, s) for s in start)), writable(steps, saved_like))
+        _, last, states, saved = tf.while_loop(lambda t, *_: t < steps, body, loop, maximum_iterations=steps)
+        outputs, *others = (stacked(written, steps, part) for written, part in zip(states, start, strict=True))
+        gates = [stacked(saved, steps, saved_like)] if self.step.saved else []
+        return Walked(outputs, tuple(last), (*others, *gates))
+
+    def backward(
+        self,
+        x: Tensor,
+        weights: Weights,
+        start: tuple[Tensor, ...],
+        walked: Walked,
+        d_outputs: Tensor,
+        d_last: tuple[Tensor, ...],
+    ) -> Gradients:
+        """The gradients for inputs, weights and start."""
+        weights = self._scaled(weights)
+        steps = length(x)
+        others = walked.saved[: len(start) - 1]
+        states = self.State(
+            *(tf.concat([s[None], seq], axis=0) for s, seq in zip(start, (walked.outputs, *others), strict=True))
+        )  # states[t] is before step t
+        saved_at = readable(walked.saved[-1]) if self.step.saved else None
+        d_output_at, valid_at = readable(d_outputs), readable(self.valid)
+        state_at = self.State(*(readable(sequence) for sequence in states))
+        transposed = tf.transpose(weights.recurrent_kernel)
+
+        def body(t: Tensor, d_after: Any, d_xs: Any, d_us: Any) -> Any:
+            d_after = self.State(d_after[0] + d_output_at.read(t), *d_after[1:])
+            before, after = (self.State(*(part.read(at) for part in state_at)) for at in (t, t + 1))
+            kept = None if saved_at is None else saved_at.read(t)
+            d_x, d_u, d_before = self.step.backward(kept, before, after, d_after)
+            through_u = self._seen(tf.linalg.matmul(d_x if d_u is None else d_u, transposed))
+            d_before = self.State(d_before[0] + through_u, *d_before[1:])
+            d_before = self._where_valid(valid_at, t, d_before, d_after)
+            (d_x,) = self._where_valid(valid_at, t, (d_x,), (tf.zeros_like(d_x),))
+            if d_u is not None:
+                (d_u,) = self._where_valid(valid_at, t, (d_u,), (tf.zeros_like(d_u),))
+                d_us = d_us.write(t, d_u)
+            return t - 1, d_before, d_xs.write(t, d_x), d_us
+
+        like = tf.zeros([tf.shape(x)[1], transposed.shape[0]], x.dtype)
+        loop = (steps - 1, self.State(*d_last), writable(steps, like), writable(steps, like))
+        _, d_start, d_xs, d_us = tf.while_loop(lambda t, *_: t >= 0, body, loop, maximum_iterations=steps)
+        d_z = stacked(d_xs, steps, like)
+        d_u = stacked(d_us, steps, like) if self.step.splits else d_z
+        d_bias = tf.reduce_sum(d_z, axis=[0, 1])
+        d_weights = Weights(
+            _product_of_all_steps(x, d_z),
+            _product_of_all_steps(self._seen(states[0][:-1]), d_u),
+            d_bias,
+            tf.reduce_sum(d_u, axis=[0, 1]) if self.step.splits else d_bias,
+        )
+        return Gradients(_product(d_z, tf.transpose(weights.kernel)), self._scaled(d_weights), tuple(d_start))
+
+    def _scaled(self, weights: Weights) -> Weights:
+        """Weights with the step's scale multiplied into their columns; their gradients take it the same way."""
+        if set(self.step.scale) == {1.0}:
+            return weights
+        units = weights.recurrent_kernel.shape[0]
+        scale = tf.constant([part for part in self.step.scale for _ in range(units)], weights.kernel.dtype)
+        return Weights(*(w * scale for w in weights))
+
+    def _seen(self, h: Tensor) -> Tensor:
+        return h if self.recurrent_mask is None else h * self.recurrent_mask
+
+    def _where_valid(self, valid_at: Any, t: Tensor, new: Any, old: Any) -> Any:
+        if valid_at is None:
+            return new
+        now = valid_at.read(t)
+        parts = [tf.where(now, n, o) for n, o in zip(new, old, strict=True)]
+        return self.State(*parts) if isinstance(new, self.State) else parts
+
+
+def _product(sequence: Tensor, matrix: Tensor) -> Tensor:
+    """[time, batch, rows] times [rows, columns], as one product of two matrices."""
+    flat = tf.linalg.matmul(tf.reshape(sequence, [-1, sequence.shape[-1]]), matrix)
+    return tf.reshape(flat, tf.concat([tf.shape(sequence)[:2], [matrix.shape[-1]]], axis=0))
+
+
+def _product_of_all_steps(left: Tensor, right: Tensor) -> Tensor:
+    """The sum over all steps of left^T right, [rows of left, rows of right], as one product of two matrices."""
+    flat = (tf.reshape(sequence, [-1, sequence.shape[-1]]) for sequence in (left, right))
+    return tf.linalg.matmul(*flat, transpose_a=True)
