@@ -1,6 +1,6 @@
 """Recurrent layers that hold the slides' equations, and the networks built on them."""
 
-from models.layers import GRU, LSTM, VanillaRNN, from_keras, from_torch, slide_matrix, to_keras, to_torch
+from models.layers import GRU, LSTM, VanillaRNN, from_keras, from_torch, multilayer, slide_matrix, to_keras, to_torch
 from models.zoo import ZOO, Entry, entry
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "entry",
     "from_keras",
     "from_torch",
+    "multilayer",
     "slide_matrix",
     "to_keras",
     "to_torch",

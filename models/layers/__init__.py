@@ -4,6 +4,7 @@ from models.layers.cell import RecurrentCell
 from models.layers.gru import GRU, GRUCell
 from models.layers.keras_weights import from_keras, to_keras
 from models.layers.lstm import LSTM, LSTMCell
+from models.layers.multilayer import multilayer
 from models.layers.recurrence import Recurrence
 from models.layers.slide_matrix import slide_matrix
 from models.layers.torch_weights import from_torch, to_torch
@@ -20,6 +21,7 @@ __all__ = [
     "VanillaRNNCell",
     "from_keras",
     "from_torch",
+    "multilayer",
     "slide_matrix",
     "to_keras",
     "to_torch",

@@ -81,6 +81,7 @@ class Recurrence(keras.layers.RNN):
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Walks through time: (last output, outputs [batch, time, units], last state); Keras calls it."""
         mask = self._checked_mask(sequences, mask)
+        self._check_states(sequences, initial_state)
         cell, before = self.cell, self.cell.State(*initial_state)
         sequences = tf.cast(sequences, cell.compute_dtype)
         recurrent_mask = None
@@ -124,6 +125,33 @@ class Recurrence(keras.layers.RNN):
                 "Pad both to the same length."
             )
         return mask
+
+    def _check_states(self, sequences: Tensor, states: list[Tensor]) -> None:
+        names = self.cell.State._fields
+        if len(states) != len(names):
+            raise ValueError(
+                f"{type(self).__name__} got {len(states)} initial states; it expected {len(names)}: {', '.join(names)}."
+            )
+        expected = tf.TensorShape([sequences.shape[0], self.units])
+        for name, state in zip(names, states, strict=True):
+            if not state.shape.is_compatible_with(expected):
+                raise ValueError(
+                    f"{type(self).__name__} got an initial state {name} of shape {tuple(state.shape)} for inputs of "
+                    f"shape {tuple(sequences.shape)}; it expected {tuple(expected)}, a row for each sequence."
+                )
+
+    def call(
+        self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Keras's `RNN.call`; of no time steps, at which Keras would look, the initial state comes back."""
+        if sequences.shape[1] != 0:
+            return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        before = self.get_initial_state(tf.shape(sequences)[0]) if initial_state is None else initial_state
+        before = [tf.cast(part, self.compute_dtype) for part in before]
+        self._check_states(sequences, before)
+        outputs = tf.zeros([tf.shape(sequences)[0], 0, self.units], self.compute_dtype)
+        output = outputs if self.return_sequences else before[0]
+        return (output, *before) if self.return_state else output
 
     def get_config(self) -> dict[str, Any]:
         """All arguments, flat as in `keras.layers`, so that `from_config` makes an equal layer."""

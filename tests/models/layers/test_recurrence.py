@@ -176,3 +176,33 @@ def test_not_a_number_passes_through_and_harms_its_own_sequence_only(Layer, engi
     assert np.isfinite(outputs[0, :2]).all()
     assert np.isnan(outputs[0, 2:]).all()
     assert np.isfinite(outputs[1]).all()
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_of_no_time_steps_the_initial_state_comes_back(Layer, engine, return_sequences, rng):
+    layer = Layer(4, engine=engine, return_sequences=return_sequences, return_state=True)
+    start = [rng.normal(size=(2, 4)).astype("float32") for _ in layer.cell.state_size]
+    output, *last = layer(np.empty((2, 0, 3), "float32"), initial_state=start)
+    np.testing.assert_array_equal(last, start)
+    assert output.shape == ((2, 0, 4) if return_sequences else (2, 4))
+    if not return_sequences:
+        np.testing.assert_array_equal(output, start[0])
+
+
+def test_a_state_of_another_batch_is_refused(Layer):
+    layer = Layer(4)
+    start = [tf.zeros([3, 4]) for _ in layer.cell.state_size]
+    with pytest.raises(
+        ValueError, match=r"initial state h of shape \(3, 4\) for inputs of shape \(2, 5, 3\); it expected"
+    ):
+        layer(tf.zeros([2, 5, 3]), initial_state=start)
+
+
+def test_too_few_states_are_refused():
+    with pytest.raises(ValueError, match="LSTM got 1 initial states; it expected 2: h, c"):
+        LSTM(4)(tf.zeros([2, 5, 3]), initial_state=[tf.zeros([2, 4])])
+
+
+def test_inputs_of_another_rank_are_refused(Layer):
+    with pytest.raises(ValueError, match="expected ndim=3, found ndim=2"):
+        Layer(4)(tf.zeros([2, 5]))
