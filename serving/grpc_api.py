@@ -2,21 +2,27 @@
 model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import grpc
 from tensorflow_serving.apis import (
+    classification_pb2,
+    inference_pb2,
     model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
 from serving import tensor_proto
-from serving.calls import Calls, ModelSpec
+from serving.calls import Calls, ModelSpec, classify, regress
+from serving.calls.examples import serialized
+from serving.calls.multi_inference import Task
 from serving.calls.status import check_metadata_fields
 from serving.errors import Code, InternalError, InvalidArgumentError, ServingError
+from serving.grpc_messages import fill_classified, fill_model_spec, fill_regressed, model_spec, spec_of
 from serving.log import log_unexpected
 
 GRPC_STATUS = {code: getattr(grpc.StatusCode, code.name) for code in Code}
@@ -77,6 +83,48 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return response
 
     @_answering
+    def Classify(self, request: Any, context: Any) -> Any:
+        """Labels and scores of Examples. Section 8."""
+        response = classification_pb2.ClassificationResponse()
+        result = self._infer(request, response, classify.METHOD, context)
+        fill_classified(response.result, result)
+        return response
+
+    @_answering
+    def Regress(self, request: Any, context: Any) -> Any:
+        """One number for each Example. Section 9."""
+        response = regression_pb2.RegressionResponse()
+        result = self._infer(request, response, regress.METHOD, context)
+        fill_regressed(response.result, result)
+        return response
+
+    def _infer(self, request: Any, response: Any, method: str, context: Any) -> Any:
+        spec = model_spec(request)
+        with self._calls.model(spec) as servable:
+            examples = partial(serialized, request.input)
+            result = self._calls.infer(servable, spec.signature, method, examples, remaining_ms(context))
+        fill_model_spec(response.model_spec, spec, servable.version)
+        return result
+
+    @_answering
+    def MultiInference(self, request: Any, context: Any) -> Any:
+        """Several of both on one input, in one run. Section 10."""
+        tasks = [Task(spec_of(task.model_spec), task.method_name) for task in request.tasks]
+        first = tasks[0].spec if tasks else ModelSpec("")
+        with self._calls.model(first) as servable:
+            examples = partial(serialized, request.input)
+            results = self._calls.multi_inference(servable, tasks, examples, remaining_ms(context))
+        response = inference_pb2.MultiInferenceResponse()
+        for task, result in zip(tasks, results, strict=True):
+            found = response.results.add()
+            fill_model_spec(found.model_spec, task.spec, servable.version)
+            if task.method == classify.METHOD:
+                fill_classified(found.classification_result, result)
+            else:
+                fill_regressed(found.regression_result, result)
+        return response
+
+    @_answering
     def GetModelMetadata(self, request: Any, context: Any) -> Any:
         """The signatures of a version. Section 2.3."""
         spec = model_spec(request)
@@ -107,27 +155,6 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response
-
-
-def model_spec(request: Any) -> ModelSpec:
-    """The request's ModelSpec; raises INVALID_ARGUMENT when it has none."""
-    if not request.HasField("model_spec"):
-        raise InvalidArgumentError("Missing ModelSpec")
-    proto = request.model_spec
-    choice = proto.WhichOneof("version_choice")
-    return ModelSpec(
-        proto.name,
-        proto.version.value if choice == "version" else None,
-        proto.version_label if choice == "version_label" else None,
-        proto.signature_name,
-    )
-
-
-def fill_model_spec(proto: Any, spec: ModelSpec, version: int) -> None:
-    """The effective ModelSpec of a response: the version that ran, never a label."""
-    proto.name = spec.name
-    proto.version.value = version
-    proto.signature_name = spec.signature
 
 
 def remaining_ms(context: Any) -> int | None:

@@ -7,17 +7,19 @@ import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from serving.calls import Calls, ModelSpec
+from serving.calls import Calls, ModelSpec, classify, regress
+from serving.calls.examples import serialized
 from serving.calls.status import SIGNATURE_DEF
 from serving.errors import DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
 from serving.http_codes import HTTP_STATUS
 from serving.log import log_unexpected
-from serving.rest_json import predict_request, predict_response
+from serving.rest_json import examples, predict_request, predict_response
 from serving.rest_json.printing import quoted
 from serving.rest_routes import API, METHODS, route
 
@@ -51,7 +53,11 @@ class RestApi:
         self._executor = executor
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
         self._cors = CORS if cors else ()
-        self._run: dict[str, Callable[[ModelSpec, bytes], bytes]] = {"predict": self._predict}
+        self._run: dict[str, Callable[[ModelSpec, bytes], bytes]] = {
+            "predict": self._predict,
+            "classify": partial(self._infer, classify.METHOD, examples.classified),
+            "regress": partial(self._infer, regress.METHOD, examples.regressed),
+        }
         self._look: dict[str, Callable[[ModelSpec], bytes]] = {"status": self._status, "metadata": self._metadata}
 
     async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
@@ -111,6 +117,15 @@ class RestApi:
             inputs, form = predict_request.tensors(document, signature.inputs)
             outputs = self._calls.predict(servable, spec.signature, inputs, timeout_ms=self._timeout_ms)
         return predict_response.encode(outputs, form)
+
+    def _infer(self, method: str, encode: Callable[[Any], bytes], spec: ModelSpec, body: bytes) -> bytes:
+        """Sections 8 and 9. The whole body is checked before the model is looked up."""
+        document = predict_request.parse(body)
+        given = examples.input_of(document)
+        spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
+        with self._calls.model(spec) as servable:
+            found = partial(serialized, given)
+            return encode(self._calls.infer(servable, spec.signature, method, found, self._timeout_ms))
 
     def _status(self, spec: ModelSpec) -> bytes:
         """Section 11.1."""

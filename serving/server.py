@@ -12,12 +12,13 @@ from typing import Any
 
 from serving import http_server, model_config, servable, text_proto
 from serving.calls import Calls
+from serving.calls.inference import Inference
 from serving.clock import Clock, SystemClock
 from serving.core import ServerCore
 from serving.errors import CancelledError
 from serving.grpc_api import ModelService, PredictionService
 from serving.grpc_server import GrpcServer, channel_arguments
-from serving.harness import Retries
+from serving.harness import Loaded, Retries
 from serving.labels import Labels
 from serving.manager import Manager
 from serving.model_config import ModelServerConfig
@@ -28,6 +29,7 @@ from serving.sources.config_file import ConfigFileSource
 from serving.sources.folders import FolderSource
 from serving.states import StateMonitor
 from serving.version_policy import POLICIES
+from serving.warmup import Warmup
 
 log = logging.getLogger("serving")
 GRACE_SECONDS = 30  # that running calls have to end after stop()
@@ -49,7 +51,7 @@ class ModelServer:
         self.rest_port = 0
         clock = clock or SystemClock()
         self.manager = Manager(
-            partial(servable.load, tags=options.saved_model_tags.split(","), config=session_config(options)),
+            partial(_load, session_config(options), options),
             StateMonitor(),
             policy=POLICIES.get(options.aspired_version_policy, POLICIES["availability_preserving"]),
             retries=Retries(options.max_num_load_retries, options.load_retry_interval_micros),
@@ -174,3 +176,16 @@ class ModelServer:
                 threads.shutdown()
         self._source.stop()
         self.manager.stop()
+
+
+def _load(config: Any, options: ServerOptions, name: str, version: int, folder: str) -> Loaded:
+    """Loads a version and warms it up; config: the ConfigProto of its session."""
+    loaded = servable.load(name, version, folder, tags=options.saved_model_tags.split(","), config=config)
+    if options.enable_model_warmup:
+        inference = Inference(options.enable_signature_method_name_check)
+        try:
+            Warmup(inference, options.num_request_iterations_for_warmup).run(loaded, folder)
+        except BaseException:
+            loaded.close()
+            raise
+    return loaded

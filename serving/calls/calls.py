@@ -1,23 +1,22 @@
 """The calls that the server answers, in terms of numpy and of the messages that stand for themselves."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from serving.calls import predict, status
+from serving.calls import status
+from serving.calls.inference import Inference
 from serving.calls.model_spec import ModelSpec
 from serving.core import ServerCore
 from serving.servable import Servable
 
 
-class Calls:
+class Calls(Inference):
     """Finds the model of a call and runs it."""
 
     def __init__(self, core: ServerCore, check_method_name: bool = False) -> None:
+        super().__init__(check_method_name)
         self._core = core
-        self._check_method_name = check_method_name
 
     @contextmanager
     def model(self, spec: ModelSpec) -> Iterator[Servable]:
@@ -26,21 +25,6 @@ class Calls:
         Raises INVALID_ARGUMENT for a spec that cannot be understood, NOT_FOUND when it is not AVAILABLE."""
         with self._core.manager.use(spec.name, spec.resolved_version(self._core.labels)) as servable:
             yield servable
-
-    def predict(
-        self,
-        servable: Servable,
-        signature: str,
-        inputs: Mapping[str, Any],
-        *,
-        decode: Callable[[Any], np.ndarray] = np.asarray,
-        output_filter: Sequence[str] = (),
-        timeout_ms: int | None = None,
-    ) -> dict[str, np.ndarray]:
-        """Output alias -> array. inputs: alias -> whatever `decode` makes an array of, or raises ValueError for."""
-        found = predict.find_signature(servable, signature, self._check_method_name)
-        fed = predict.feeds(found, inputs, decode)
-        return predict.run(servable, fed, predict.wanted_outputs(found, output_filter), timeout_ms)
 
     def status(self, spec: ModelSpec) -> Any:
         """The GetModelStatusResponse; a label is not looked at."""
