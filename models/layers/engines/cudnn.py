@@ -92,7 +92,13 @@ class Gpu:
         def guarded() -> Any:
             return on_gpu() if self.mask is None else tf.cond(self._takes_mask(), on_gpu, elsewhere)
 
-        return tf.__internal__.execute_fn_for_device({"CPU": elsewhere, "GPU": guarded}, default_fn=elsewhere)
+        def inlined() -> Any:
+            # TensorFlow puts the chosen branch of a stateful choice in the place of the choice, but runs a stateless one
+            # as a function of its own: 6.1 ms in place of 1.1 for a vanilla RNN at batch 1, 64 steps, 256 units.
+            with tf.control_dependencies([tf.raw_ops.DeviceIndex(device_names=["CPU"])]):
+                return elsewhere()
+
+        return tf.__internal__.execute_fn_for_device({"CPU": inlined, "GPU": guarded}, default_fn=elsewhere)
 
     def forward(self, x: Tensor, weights: Weights, start: States) -> Walked:
         """cuDNN's way there; saved are its numbers and integers for the way back."""
