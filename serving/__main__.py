@@ -64,6 +64,8 @@ def serve(options: ServerOptions, ending: threading.Event) -> int:
         try:
             if server is not None:
                 server.start()
+                if server.http_error is not None:
+                    print(f"Failed to start server. Error: {server.http_error.status}", flush=True)
         except ServingError as error:
             if not ending.is_set():
                 failures.append(error)

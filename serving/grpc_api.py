@@ -1,6 +1,7 @@
 """The gRPC face: decode, call, encode. Section 2 of the API: model_servers/prediction_service_impl.cc,
 model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
 
+import time
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
@@ -24,13 +25,17 @@ from serving.calls.status import check_metadata_fields
 from serving.errors import Code, InternalError, InvalidArgumentError, ServingError
 from serving.grpc_messages import fill_classified, fill_model_spec, fill_regressed, model_spec, spec_of
 from serving.log import log_unexpected
+from serving.server_metrics import ServerMetrics
 
 GRPC_STATUS = {code: getattr(grpc.StatusCode, code.name) for code in Code}
 LONGEST_TEXT = 1024  # bytes of a status message
 DAY_MS = 86_400_000  # a deadline further off is none
 
 
-def _answering(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+Method = Callable[[Any, Any, Any], Any]
+
+
+def _answering(method: Method) -> Method:
     """Ends the RPC with the status of the ServingError that the method raises."""
 
     @wraps(method)
@@ -47,6 +52,27 @@ def _answering(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, An
     return call
 
 
+def _counted(method: Method) -> Method:
+    """Counts the calls of the method by model and status, and times those that succeed."""
+
+    @wraps(method)
+    def call(self: Any, request: Any, context: Any) -> Any:
+        start = time.perf_counter()
+        status = Code.INTERNAL
+        try:
+            response = method(self, request, context)
+            status = Code.OK
+        except ServingError as error:
+            status = error.code
+            raise
+        finally:
+            seconds = time.perf_counter() - start
+            self.metrics.answered(request.model_spec.name, status.name, method.__name__, "GRPC", seconds)
+        return response
+
+    return call
+
+
 def shortened(text: str) -> str:
     """The text as gRPC gets it: at most 1024 bytes."""
     content = text.encode("utf-8", "surrogateescape")
@@ -58,12 +84,14 @@ def shortened(text: str) -> str:
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """tensorflow.serving.PredictionService."""
 
-    def __init__(self, calls: Calls, tensor_content: bool = False) -> None:
+    def __init__(self, calls: Calls, metrics: ServerMetrics, tensor_content: bool = False) -> None:
         """tensor_content: Predict puts numbers into that field, not into `*_val`."""
+        self.metrics = metrics
         self._calls = calls
         self._tensor_content = tensor_content
 
     @_answering
+    @_counted
     def Predict(self, request: Any, context: Any) -> Any:
         """Runs one signature. Section 2.2."""
         spec = model_spec(request)
@@ -83,6 +111,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return response
 
     @_answering
+    @_counted
     def Classify(self, request: Any, context: Any) -> Any:
         """Labels and scores of Examples. Section 8."""
         response = classification_pb2.ClassificationResponse()
@@ -91,6 +120,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return response
 
     @_answering
+    @_counted
     def Regress(self, request: Any, context: Any) -> Any:
         """One number for each Example. Section 9."""
         response = regression_pb2.RegressionResponse()
@@ -151,9 +181,11 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
                 "supported"
             )
-        self._calls.reload(request.config)
+        increases = self._calls.reload(request.config, request.metric_names)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
+        for name, increase in increases.items():
+            response.metric.add(name=name, int64_value_increase=increase)
         return response
 
 

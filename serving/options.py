@@ -75,7 +75,7 @@ class ServerOptions:
     )
     num_request_iterations_for_warmup: int = flag(0, "times that each warm-up request is run; <= 0: once")
     version: bool = flag(False, "print versions and end")
-    monitoring_config_file: str = flag("", "text MonitoringConfig: Prometheus metrics on the HTTP port", built=False)
+    monitoring_config_file: str = flag("", "text MonitoringConfig: Prometheus metrics on the HTTP port")
     remove_unused_fields_from_bundle_metagraph: bool = flag(True, ACCEPTED)
     prefer_tflite_model: bool = flag(False, "use model.tflite of a version where there is one", built=False)
     num_tflite_pools: int = flag(CPUS, ACCEPTED)

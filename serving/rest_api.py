@@ -3,6 +3,7 @@ model_servers/http_server.cc, model_servers/http_rest_api_handler.cc, model_serv
 
 import asyncio
 import json
+import time
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
@@ -16,14 +17,16 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from serving.calls import Calls, ModelSpec, classify, regress
 from serving.calls.examples import serialized
 from serving.calls.status import SIGNATURE_DEF
-from serving.errors import DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
+from serving.errors import Code, DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
 from serving.http_codes import HTTP_STATUS
 from serving.log import log_unexpected
 from serving.rest_json import examples, predict_request, predict_response
 from serving.rest_json.printing import quoted
 from serving.rest_routes import API, METHODS, route
+from serving.server_metrics import ServerMetrics
 
 JSON = (b"content-type", b"application/json")
+TEXT = (b"content-type", b"text/plain")
 HTML = (b"content-type", b"text/html; charset=utf-8")
 CORS = (
     (b"access-control-allow-origin", b"*"),
@@ -47,9 +50,21 @@ class Answer:
 class RestApi:
     """The ASGI application. Calls run on the executor's threads, so that the event loop only reads and writes."""
 
-    def __init__(self, calls: Calls, executor: Executor, *, timeout_in_ms: int = 30_000, cors: bool = False) -> None:
-        """timeout_in_ms: the longest a call may take, <= 0 for no limit; cors: add the headers for browsers."""
+    def __init__(
+        self,
+        calls: Calls,
+        executor: Executor,
+        metrics: ServerMetrics,
+        *,
+        timeout_in_ms: int = 30_000,
+        cors: bool = False,
+        metrics_path: str = "",
+    ) -> None:
+        """timeout_in_ms: the longest a call may take, <= 0 for no limit; cors: add the headers for browsers;
+        metrics_path: where Prometheus finds the metrics, empty for nowhere."""
         self._calls = calls
+        self._metrics = metrics
+        self._metrics_path = metrics_path
         self._executor = executor
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
         self._cors = CORS if cors else ()
@@ -76,6 +91,8 @@ class RestApi:
         method, target = scope["method"], _target(scope)
         if method not in METHODS:
             return _page(501)
+        if self._metrics_path and target.partition("?")[0] == self._metrics_path:
+            return self._monitoring(target)
         if not API.fullmatch(target):
             return _page(404)
         if method == "OPTIONS":
@@ -84,6 +101,8 @@ class RestApi:
         body = await _read(receive)
         if body is None:
             return None
+        start = time.perf_counter()
+        found, status = None, Code.OK
         try:
             found = route(method, target)
             if found.call in self._look:
@@ -91,12 +110,21 @@ class RestApi:
             else:
                 content = await self._in_time(self._run[found.call], found.spec, _unpacked(scope, body))
         except ServingError as error:
-            return Answer(HTTP_STATUS[error.code], error_body(error), (JSON, *self._cors))
+            status, content = error.code, error_body(error)
         except Exception as error:
             log_unexpected(error)
-            failure = InternalError(f"{type(error).__name__}: {error}")
-            return Answer(HTTP_STATUS[failure.code], error_body(failure), (JSON, *self._cors))
-        return Answer(200, content, (JSON, *self._cors))
+            status, content = Code.INTERNAL, error_body(InternalError(f"{type(error).__name__}: {error}"))
+        model = "" if found is None else found.spec.name
+        api = "" if found is None or found.call in self._look else found.call
+        self._metrics.answered(model, status.name, api, "REST", time.perf_counter() - start)
+        return Answer(HTTP_STATUS[status], content, (JSON, *self._cors))
+
+    def _monitoring(self, target: str) -> Answer:
+        """Section 14."""
+        if target != self._metrics_path:
+            text = f"Unexpected path: {target}. Should be {self._metrics_path}"
+            return Answer(400, text.encode(), (TEXT,))
+        return Answer(200, self._metrics.text().encode("utf-8", "surrogateescape"), (TEXT,))
 
     async def _in_time(self, call: Callable[[ModelSpec, bytes], bytes], spec: ModelSpec, body: bytes) -> bytes:
         """What the call gives, on a thread of the executor."""

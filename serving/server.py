@@ -10,12 +10,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from serving import http_server, model_config, servable, text_proto
+from serving import http_server, model_config, protos, servable, text_proto
 from serving.calls import Calls
 from serving.calls.inference import Inference
 from serving.clock import Clock, SystemClock
 from serving.core import ServerCore
-from serving.errors import CancelledError
+from serving.errors import CancelledError, ServingError
 from serving.grpc_api import ModelService, PredictionService
 from serving.grpc_server import GrpcServer, channel_arguments
 from serving.harness import Loaded, Retries
@@ -24,6 +24,7 @@ from serving.manager import Manager
 from serving.model_config import ModelServerConfig
 from serving.options import CPUS, ServerOptions
 from serving.rest_api import RestApi
+from serving.server_metrics import ServerMetrics
 from serving.session_config import session_config
 from serving.sources.config_file import ConfigFileSource
 from serving.sources.folders import FolderSource
@@ -33,6 +34,7 @@ from serving.warmup import Warmup
 
 log = logging.getLogger("serving")
 GRACE_SECONDS = 30  # that running calls have to end after stop()
+METRICS_PATH = "/monitoring/prometheus/metrics"
 ANY_FREE = -1  # as port number: take one that is free
 
 
@@ -49,9 +51,11 @@ class ModelServer:
         self.options = options
         self.grpc_port = 0  # 0: not listening
         self.rest_port = 0
+        self.http_error: ServingError | None = None  # why HTTP stayed off though gRPC runs
+        self.metrics = ServerMetrics()
         clock = clock or SystemClock()
         self.manager = Manager(
-            partial(_load, session_config(options), options),
+            partial(_load, session_config(options), options, self.metrics),
             StateMonitor(),
             policy=POLICIES.get(options.aspired_version_policy, POLICIES["availability_preserving"]),
             retries=Retries(options.max_num_load_retries, options.load_retry_interval_micros),
@@ -62,7 +66,7 @@ class ModelServer:
         self._source = FolderSource(self.manager.aspire, options.file_system_poll_wait_seconds, clock)
         labels = Labels(self.manager.available, options.allow_version_labels_for_unavailable_models)
         self._core = ServerCore(self.manager, self._source, labels)
-        self.calls = Calls(self._core, options.enable_signature_method_name_check)
+        self.calls = Calls(self._core, self.metrics, options.enable_signature_method_name_check)
         self._config_source: ConfigFileSource | None = None
         if options.model_config_file:
             self._config_source = ConfigFileSource(
@@ -114,7 +118,7 @@ class ModelServer:
     def _open_grpc(self) -> None:
         options = self.options
         self._grpc = GrpcServer(
-            PredictionService(self.calls, options.enable_serialization_as_tensor_content),
+            PredictionService(self.calls, self.metrics, options.enable_serialization_as_tensor_content),
             ModelService(self.calls),
             threads=max(options.grpc_max_threads, 1),
             arguments=channel_arguments(options.grpc_channel_arguments),
@@ -141,6 +145,12 @@ class ModelServer:
             )
             return
         try:
+            metrics_path = monitoring_path(options.monitoring_config_file)
+        except ServingError as error:
+            self.http_error = error
+            log.error("HTTP/REST API stays off: %s", error.message)
+            return
+        try:
             sock = http_server.bind(max(options.rest_api_port, 0))
         except OSError as error:
             log.error("Failed to start HTTP Server at localhost:%d (%s)", options.rest_api_port, error)
@@ -149,8 +159,10 @@ class ModelServer:
         application = RestApi(
             self.calls,
             self._http_threads,
+            self.metrics,
             timeout_in_ms=options.rest_api_timeout_in_ms,
             cors=options.rest_api_enable_cors_support,
+            metrics_path=metrics_path,
         )
         self._http = http_server.HttpServer(application, sock, GRACE_SECONDS)
         self._http.start()
@@ -178,13 +190,21 @@ class ModelServer:
         self.manager.stop()
 
 
-def _load(config: Any, options: ServerOptions, name: str, version: int, folder: str) -> Loaded:
+def monitoring_path(file: str) -> str:
+    """Where the MonitoringConfig in the file wants the metrics; empty for nowhere."""
+    if not file:
+        return ""
+    config = text_proto.read(file, protos.MonitoringConfig).prometheus_config
+    return (config.path or METRICS_PATH) if config.enable else ""
+
+
+def _load(config: Any, options: ServerOptions, metrics: ServerMetrics, name: str, version: int, folder: str) -> Loaded:
     """Loads a version and warms it up; config: the ConfigProto of its session."""
     loaded = servable.load(name, version, folder, tags=options.saved_model_tags.split(","), config=config)
     if options.enable_model_warmup:
-        inference = Inference(options.enable_signature_method_name_check)
+        inference = Inference(metrics, options.enable_signature_method_name_check)
         try:
-            Warmup(inference, options.num_request_iterations_for_warmup).run(loaded, folder)
+            Warmup(inference, metrics, options.num_request_iterations_for_warmup).run(loaded, folder)
         except BaseException:
             loaded.close()
             raise

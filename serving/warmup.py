@@ -4,6 +4,7 @@ Section 12 of the API: servables/tensorflow/saved_model_warmup.cc, servables/ten
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -17,9 +18,17 @@ from serving.calls import classify, regress
 from serving.calls.examples import serialized
 from serving.calls.inference import Inference
 from serving.calls.multi_inference import Task
-from serving.errors import DataLossError, InvalidArgumentError, UnimplementedError, from_tensorflow
+from serving.errors import (
+    Code,
+    DataLossError,
+    InvalidArgumentError,
+    ServingError,
+    UnimplementedError,
+    from_tensorflow,
+)
 from serving.grpc_messages import spec_of
 from serving.servable import Servable
+from serving.server_metrics import ServerMetrics
 
 log = logging.getLogger(__name__)
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -29,9 +38,10 @@ MOST_RECORDS = 1000
 class Warmup:
     """The warm-up of versions: a file of PredictionLogs in each version's folder."""
 
-    def __init__(self, inference: Inference, iterations: int = 1) -> None:
+    def __init__(self, inference: Inference, metrics: ServerMetrics, iterations: int = 1) -> None:
         """iterations: how often each request is run, at least once."""
         self._inference = inference
+        self._metrics = metrics
         self._iterations = max(iterations, 1)
         self._kinds: dict[str, Callable[[Servable, Any], Any]] = {
             "predict_log": self._predict,
@@ -48,12 +58,23 @@ class Warmup:
         if not os.path.exists(path):
             log.info("No warmup data file found at %s", path)
             return 0
-        records = 0
-        for record in _records(path):
-            self._run_record(servable, record, path)
-            records += 1
-            if records > MOST_RECORDS:
-                raise InvalidArgumentError(f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}")
+        start = time.perf_counter()
+        records, status = 0, Code.INTERNAL
+        try:
+            for record in _records(path):
+                self._run_record(servable, record, path)
+                records += 1
+                if records > MOST_RECORDS:
+                    raise InvalidArgumentError(
+                        f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}"
+                    )
+            status = Code.OK
+        except ServingError as error:
+            status = error.code
+            raise
+        finally:
+            self._metrics.warmup_latency.observe((time.perf_counter() - start) * 1e6, folder, status.name)
+            self._metrics.warmup_records_read.add(folder, status.name, number=records)
         log.info("Finished reading warmup data for model at %s. Number of warmup records read: %d.", folder, records)
         return records
 

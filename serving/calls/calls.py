@@ -1,6 +1,6 @@
 """The calls that the server answers, in terms of numpy and of the messages that stand for themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,13 +9,14 @@ from serving.calls.inference import Inference
 from serving.calls.model_spec import ModelSpec
 from serving.core import ServerCore
 from serving.servable import Servable
+from serving.server_metrics import ServerMetrics
 
 
 class Calls(Inference):
     """Finds the model of a call and runs it."""
 
-    def __init__(self, core: ServerCore, check_method_name: bool = False) -> None:
-        super().__init__(check_method_name)
+    def __init__(self, core: ServerCore, metrics: ServerMetrics, check_method_name: bool = False) -> None:
+        super().__init__(metrics, check_method_name)
         self._core = core
 
     @contextmanager
@@ -35,6 +36,10 @@ class Calls(Inference):
         with self.model(spec) as servable:
             return status.metadata(servable)
 
-    def reload(self, config: Any) -> None:
-        """Puts a ModelServerConfig in force; raises ServingError when it cannot."""
+    def reload(self, config: Any, metric_names: Sequence[str] = ()) -> dict[str, int]:
+        """Puts a ModelServerConfig in force; raises ServingError when it cannot.
+
+        Returns by how much each of these metrics grew meanwhile; 0 for one that is not there."""
+        before = {name: self._metrics.first(name) for name in metric_names}
         self._core.reload(config)
+        return {name: self._metrics.first(name) - count for name, count in before.items()}

@@ -5,20 +5,23 @@ from typing import Any
 
 import numpy as np
 
-from serving.calls import multi_inference, predict
+from serving.calls import classify, multi_inference, predict, regress
 from serving.calls.model_spec import ModelSpec
 from serving.calls.multi_inference import Task
 from serving.errors import InvalidArgumentError
 from serving.servable import Servable
+from serving.server_metrics import ServerMetrics
 
+APIS = {classify.METHOD: "Classify", regress.METHOD: "Regress"}
 Examples = Callable[[], np.ndarray]  # gives the serialised Examples, [n]
 
 
 class Inference:
     """Checks requests against signatures, and runs them."""
 
-    def __init__(self, check_method_name: bool = False) -> None:
+    def __init__(self, metrics: ServerMetrics, check_method_name: bool = False) -> None:
         """check_method_name: refuse signatures whose method_name does not fit the call."""
+        self._metrics = metrics
         self._check_method_name = check_method_name
 
     def predict(
@@ -34,7 +37,9 @@ class Inference:
         """Output alias -> array. inputs: alias -> whatever `decode` makes an array of, or raises ValueError for."""
         found = predict.find_signature(servable, signature, self._check_method_name)
         fed = predict.feeds(found, inputs, decode)
-        return predict.run(servable, fed, predict.wanted_outputs(found, output_filter), timeout_ms)
+        outputs = predict.wanted_outputs(found, output_filter)
+        with self._metrics.runtime(servable.name, "Predict"):
+            return predict.run(servable, fed, outputs, timeout_ms)
 
     def infer(
         self, servable: Servable, signature: str, method: str, examples: Examples, timeout_ms: int | None = None
@@ -43,7 +48,7 @@ class Inference:
         if signature not in servable.signatures:
             raise InvalidArgumentError(f"No signature was found with the name: {signature}")
         task = Task(ModelSpec(servable.name, signature_name=signature), method)
-        return self.multi_inference(servable, [task], examples, timeout_ms)[0]
+        return self._run(servable, [task], examples, timeout_ms, APIS[method])[0]
 
     def multi_inference(
         self, servable: Servable, tasks: Sequence[Task], examples: Examples, timeout_ms: int | None = None
@@ -51,11 +56,19 @@ class Inference:
         """For each task a Classified, or an array of float32; all of them in one run.
 
         `examples` is asked once the signatures are found fit: its errors come after theirs."""
+        return self._run(servable, tasks, examples, timeout_ms, "MultiInference")
+
+    def _run(
+        self, servable: Servable, tasks: Sequence[Task], examples: Examples, timeout_ms: int | None, api: str
+    ) -> list[Any]:
         prepared = multi_inference.prepare(servable, tasks, self._check_method_name)
         given = examples()
+        if api == "MultiInference":
+            self._metrics.count_examples(servable.name, len(given))
         fed = {found.fed.tensor: given for found in prepared}
         tensors = list(dict.fromkeys(slot.tensor for found in prepared for slot in found.fetched))
-        by_tensor = dict(zip(tensors, servable.run(fed, tensors, timeout_ms), strict=True))
+        with self._metrics.runtime(servable.name, api):
+            by_tensor = dict(zip(tensors, servable.run(fed, tensors, timeout_ms), strict=True))
         return [
             multi_inference.HEADS[found.task.method].result(
                 {slot.alias: by_tensor[slot.tensor] for slot in found.fetched}, len(given)

@@ -7,6 +7,7 @@ from serving import servable
 from serving.calls.inference import Inference
 from serving.errors import Code, ServingError
 from serving.server import ModelServer
+from serving.server_metrics import ServerMetrics
 from serving.warmup import FILE, MOST_RECORDS, Warmup
 from tests.serving import exports
 from tests.serving.asking import Grpc, fill, predict_request, wait_until
@@ -51,7 +52,8 @@ def counted(kinds):
 
 
 def run(loaded, folder, iterations=1):
-    return Warmup(Inference(), iterations).run(loaded, str(folder))
+    metrics = ServerMetrics()
+    return Warmup(Inference(metrics), metrics, iterations).run(loaded, str(folder))
 
 
 def refused(loaded, folder):
