@@ -29,12 +29,10 @@ class ServerOptions:
     rest_api_num_threads: int = flag(4 * CPUS, "threads that answer REST calls (default: 4 times the CPUs)")
     rest_api_timeout_in_ms: int = flag(30_000, "longest a REST call's run may take, milliseconds; <= 0: no limit")
     rest_api_enable_cors_support: bool = flag(False, "add CORS headers to REST answers")
-    enable_batching: bool = flag(False, "join requests into batches", built=False)
-    batching_parameters_file: str = flag(
-        "", "text BatchingParameters for all models; needs --enable_batching", built=False
-    )
+    enable_batching: bool = flag(False, "join requests into batches")
+    batching_parameters_file: str = flag("", "text BatchingParameters for all models; needs --enable_batching")
     enable_per_model_batching_parameters: bool = flag(
-        False, "read batching_params.pbtxt from each version's folder", built=False
+        False, "read batching_params.pbtxt from each version's folder; versions without are not batched"
     )
     allow_version_labels_for_unavailable_models: bool = flag(
         False, "a new label may point to a version that is not loaded yet"

@@ -47,13 +47,17 @@ class Servable:
         and whatever the graph's kernels raise."""
         if timeout_ms is not None and timeout_ms <= 0:
             raise DeadlineExceededError("Timed out waiting for notification")
-        for index, (tensor, array) in enumerate(feeds.items()):
-            self._check_dtype(index, tensor, array)
+        self.check_dtypes(feeds)
         call = self._callable(tuple(feeds), tuple(fetches), timeout_ms)
         try:
             return [_array(value) for value in call(*feeds.values())]
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from None
+
+    def check_dtypes(self, feeds: Mapping[str, np.ndarray]) -> None:
+        """Raises INVALID_ARGUMENT for an array whose dtype is not that of the tensor."""
+        for index, (tensor, array) in enumerate(feeds.items()):
+            self._check_dtype(index, tensor, array)
 
     def _check_dtype(self, index: int, tensor: str, array: np.ndarray) -> None:
         expected = self._dtypes.get(tensor)

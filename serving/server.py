@@ -6,31 +6,28 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Any
 
-from serving import http_server, model_config, protos, servable, text_proto
+from serving import http_server, model_config, protos, text_proto
 from serving.calls import Calls
-from serving.calls.inference import Inference
 from serving.clock import Clock, SystemClock
 from serving.core import ServerCore
 from serving.errors import CancelledError, ServingError
 from serving.grpc_api import ModelService, PredictionService
 from serving.grpc_server import GrpcServer, channel_arguments
-from serving.harness import Loaded, Retries
+from serving.harness import Retries
 from serving.labels import Labels
+from serving.loading import VersionLoader
 from serving.manager import Manager
 from serving.model_config import ModelServerConfig
 from serving.options import CPUS, ServerOptions
 from serving.rest_api import RestApi
 from serving.server_metrics import ServerMetrics
-from serving.session_config import session_config
 from serving.sources.config_file import ConfigFileSource
 from serving.sources.folders import FolderSource
 from serving.states import StateMonitor
 from serving.version_policy import POLICIES
-from serving.warmup import Warmup
 
 log = logging.getLogger("serving")
 GRACE_SECONDS = 30  # that running calls have to end after stop()
@@ -54,8 +51,9 @@ class ModelServer:
         self.http_error: ServingError | None = None  # why HTTP stayed off though gRPC runs
         self.metrics = ServerMetrics()
         clock = clock or SystemClock()
+        self._loader = VersionLoader(options, self.metrics, clock)
         self.manager = Manager(
-            partial(_load, session_config(options), options, self.metrics),
+            self._loader,
             StateMonitor(),
             policy=POLICIES.get(options.aspired_version_policy, POLICIES["availability_preserving"]),
             retries=Retries(options.max_num_load_retries, options.load_retry_interval_micros),
@@ -111,6 +109,7 @@ class ModelServer:
             config = text_proto.read(options.model_config_file, ModelServerConfig)
         else:
             config = model_config.single(options.model_name, options.model_base_path)
+        self._loader.start()
         self.manager.start()
         self._core.start(config)
         self.manager.load_with_threads(options.num_load_threads)
@@ -188,6 +187,7 @@ class ModelServer:
                 threads.shutdown()
         self._source.stop()
         self.manager.stop()
+        self._loader.stop()
 
 
 def monitoring_path(file: str) -> str:
@@ -196,16 +196,3 @@ def monitoring_path(file: str) -> str:
         return ""
     config = text_proto.read(file, protos.MonitoringConfig).prometheus_config
     return (config.path or METRICS_PATH) if config.enable else ""
-
-
-def _load(config: Any, options: ServerOptions, metrics: ServerMetrics, name: str, version: int, folder: str) -> Loaded:
-    """Loads a version and warms it up; config: the ConfigProto of its session."""
-    loaded = servable.load(name, version, folder, tags=options.saved_model_tags.split(","), config=config)
-    if options.enable_model_warmup:
-        inference = Inference(metrics, options.enable_signature_method_name_check)
-        try:
-            Warmup(inference, metrics, options.num_request_iterations_for_warmup).run(loaded, folder)
-        except BaseException:
-            loaded.close()
-            raise
-    return loaded

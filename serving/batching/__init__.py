@@ -1,0 +1,1 @@
+"""Joins requests into batches, as --enable_batching asks. Section 13 of the API."""

@@ -1,0 +1,75 @@
+"""Makes a version ready: loads it, batches it, warms it up. Sections 12 and 13 of the API:
+servables/tensorflow/saved_model_bundle_factory.cc, servables/tensorflow/bundle_factory_util.cc."""
+
+from serving import servable
+from serving.batching import parameters as batching_parameters
+from serving.batching.batched import BatchedServable, parameters_for
+from serving.batching.parameters import Parameters
+from serving.batching.scheduler import Scheduler
+from serving.calls.inference import Inference
+from serving.clock import Clock
+from serving.options import ServerOptions
+from serving.servable import Servable
+from serving.server_metrics import ServerMetrics
+from serving.session_config import session_config
+from serving.warmup import Warmup
+
+
+class VersionLoader:
+    """The manager's loader, as the options want it; owns the batching threads."""
+
+    def __init__(self, options: ServerOptions, metrics: ServerMetrics, clock: Clock) -> None:
+        """Raises ServingError for a file of parameters that cannot be read."""
+        self._tags = options.saved_model_tags.split(",")
+        self._session_config = session_config(options)
+        self._metrics = metrics
+        self._clock = clock
+        self._per_model = options.enable_per_model_batching_parameters
+        self._batching = _batching(options)
+        self._scheduler: Scheduler | None = None
+        if self._batching is not None:
+            self._scheduler = Scheduler(self._batching.num_batch_threads, clock)
+        self._warmup: Warmup | None = None
+        if options.enable_model_warmup:
+            inference = Inference(metrics, options.enable_signature_method_name_check)
+            self._warmup = Warmup(inference, metrics, options.num_request_iterations_for_warmup)
+
+    def start(self) -> None:
+        """Starts the batching threads, if there are any."""
+        if self._scheduler is not None:
+            self._scheduler.start()
+
+    def stop(self) -> None:
+        """Ends them; all versions are unloaded by then."""
+        if self._scheduler is not None:
+            self._scheduler.stop()
+
+    def __call__(self, name: str, version: int, folder: str) -> Servable:
+        """The version, ready for calls; raises ServingError and leaves nothing open when it cannot be."""
+        loaded = servable.load(name, version, folder, tags=self._tags, config=self._session_config)
+        try:
+            loaded = self._batched(loaded, folder)
+            if self._warmup is not None:
+                self._warmup.run(loaded, folder)
+        except BaseException:
+            loaded.close()
+            raise
+        return loaded
+
+    def _batched(self, loaded: Servable, folder: str) -> Servable:
+        if self._batching is None or self._scheduler is None:
+            return loaded
+        parameters = parameters_for(folder, self._batching, self._per_model)
+        if parameters is None:
+            return loaded
+        return BatchedServable(loaded, parameters, self._scheduler, self._metrics, self._clock)
+
+
+def _batching(options: ServerOptions) -> Parameters | None:
+    """The parameters for all models; None when batching is off."""
+    if not options.enable_batching:
+        return None
+    file = options.batching_parameters_file
+    parameters = batching_parameters.read(file) if file else Parameters()
+    parameters.check_threads()
+    return parameters
