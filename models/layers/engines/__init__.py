@@ -1,17 +1,17 @@
 """The table of engines: ways to execute the steps of a recurrence over time, proven equal by tests.
 
 cudnn chooses when the graph runs: the GPU's kernel there, the fused loops elsewhere. fused are these loops alone.
-equation is the reference.
+equation is the reference. compiled are the loops compiled by XLA, on the halves of the batch at the same time.
 
-Another engine joins by a file with `run` and `why_not` and a line in `ENGINES`; the first that can run a layer is
-what `engine="auto"` takes.
+Another engine joins by a file with `run` and `why_not` and a line in `ENGINES`; `engine="auto"` takes the first of
+`AUTO` that can run a layer.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from models.layers.engines import cudnn, equation, fused
+from models.layers.engines import compiled, cudnn, equation, fused
 from models.layers.engines.asked import AskedLayer, use_cudnn
 
 __all__ = ["ENGINES", "Engine", "check_name", "choose", "why_not"]
@@ -35,7 +35,9 @@ ENGINES = {
     "cudnn": Engine("cudnn", cudnn.run, cudnn.why_not),
     "fused": Engine("fused", fused.run, fused.why_not),
     "equation": Engine("equation", equation.run, equation.why_not),
+    "compiled": Engine("compiled", compiled.run, compiled.why_not),
 }
+AUTO = ("cudnn", "fused", "equation")  # compiled is for those who ask for it: what it makes cannot be exported
 
 
 def check_name(name: str) -> str:
@@ -54,7 +56,7 @@ def choose(layer: AskedLayer) -> Engine:
     """The engine that the layer asks for. Raises ValueError, with the reasons, when it cannot run the layer."""
     wanted = "cudnn" if layer.engine == "auto" and use_cudnn(layer) is True else layer.engine
     if wanted == "auto":
-        return next(engine for engine in ENGINES.values() if not engine.why_not(layer))
+        return next(ENGINES[name] for name in AUTO if not ENGINES[name].why_not(layer))
     engine = ENGINES[wanted]
     reasons = engine.why_not(layer)
     if reasons:

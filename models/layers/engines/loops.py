@@ -1,6 +1,6 @@
 """The two loops over time, there and back, with every gradient written out. All sequences are time-major."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -30,9 +30,13 @@ class Loops:
     @classmethod
     def of(cls, cell: RecurrentCell, mask: Tensor | None, recurrent_mask: Tensor | None = None) -> "Loops":
         """The loops of a cell; mask [batch, time] or None."""
+        loops = cls(FUSED_STEPS[cell.equation], cell.State, None, None, cell.recurrent_bias is not None)
+        return loops.masked(mask, recurrent_mask)
+
+    def masked(self, mask: Tensor | None, recurrent_mask: Tensor | None) -> "Loops":
+        """These loops with masks; mask [batch, time] or None."""
         valid = None if mask is None else tf.transpose(mask)[:, :, None]
-        has_recurrent_bias = cell.recurrent_bias is not None
-        return cls(FUSED_STEPS[cell.equation], cell.State, valid, recurrent_mask, has_recurrent_bias)
+        return replace(self, valid=valid, recurrent_mask=recurrent_mask)
 
     def forward(self, x: Tensor, weights: Weights, start: tuple[Tensor, ...]) -> Walked:
         """Each state after each step; saved are the states (the outputs but for the first part) and the gates."""

@@ -29,10 +29,10 @@ def writable(steps: Any, element: Tensor) -> Any:
 
 def stacked(array: Any, steps: Any, element: Tensor) -> Tensor:
     """The sequence that was written; of no steps too, where the batch size is known to the running graph only."""
-    if isinstance(steps, int) and steps > 0:
-        return array.stack()
-    nothing = tf.zeros(tf.concat([[0], tf.shape(element)], axis=0), element.dtype)
     if isinstance(steps, int):
-        return nothing
-    sequence = tf.cond(steps > 0, array.stack, lambda: nothing)
+        return array.stack() if steps else tf.zeros([0, *tf.unstack(tf.shape(element))], element.dtype)
+    # TensorArray.stack wants a batch size that is known when the graph is made; this op takes the running graph's
+    sequence = tf.raw_ops.TensorListStack(
+        input_handle=array.flow, element_shape=tf.shape(element), element_dtype=element.dtype
+    )
     return tf.ensure_shape(sequence, [None, *element.shape])
