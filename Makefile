@@ -42,6 +42,13 @@ format: $(INSTALLED) ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: card
+card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
+	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \
+		&& cp $$home/repository/weather/1/assets.extra/model_card.md docs/model_cards/weather.md \
+		&& cp $$home/artifacts/weather/*/artifacts/pictures/forecast_against_truth.png docs/pictures/weather_2015.png \
+		&& rm -r $$home
+
 .PHONY: ui
 ui: $(INSTALLED) ## the MLflow experiment UI on this project's store
 	@$(BIN)/seqzoo ui
