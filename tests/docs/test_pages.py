@@ -81,3 +81,11 @@ def test_every_page_is_reached_from_the_index():
         reached.add(page)
         queue += [page.parent / path for _, path in links(page) if (page.parent / path).exists()]
     assert {named(p) for p in PAGES} - {named(p) for p in reached} == set()
+
+
+def test_the_recorded_card_has_the_figures_that_the_readme_shows():
+    recorded = (ROOT / "docs" / "model_cards" / "weather.md").read_text()
+    assert recorded.startswith((ROOT / "models" / "zoo" / "cards" / "weather.md").read_text().rstrip())
+    row = re.search(r"\| weather \(this version\) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", recorded)
+    shown = re.search(r"weather \(LSTM\) +([\d.]+) C +([\d.]+) C +([\d.]+)", (ROOT / "README.md").read_text())
+    assert [f"{float(row[1]):.2f}", f"{float(row[2]):.2f}", row[3]] == list(shown.groups())
