@@ -12,6 +12,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from serving.errors import InvalidArgumentError
 from serving.grpc_api import ModelService, PredictionService
+from serving.health import Health
 
 LARGEST_MESSAGE = (1 << 31) - 1
 CANNOT_BIND = "Failed to BuildAndStart gRPC server"
@@ -44,8 +45,12 @@ class GrpcServer:
         *,
         threads: int,
         arguments: Sequence[tuple[str, int | str]] = (),
+        credentials: grpc.ServerCredentials | None = None,
+        with_health: bool = False,
     ) -> None:
-        """threads: how many calls run at once; arguments: of the gRPC core."""
+        """threads: how many calls run at once; arguments: of the gRPC core; credentials: None for plain connections;
+        with_health: offer grpc.health.v1.Health as well."""
+        self._credentials = credentials
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
         options: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),
@@ -55,11 +60,18 @@ class GrpcServer:
         self._server = grpc.server(self._executor, options=options)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, self._server)
+        self._health = Health() if with_health else None
+        if self._health is not None:
+            self._health.add_to(self._server)
 
     def bind(self, address: str) -> int:
         """Listens on host:port; port 0 takes a free one. Returns the port; raises INVALID_ARGUMENT when it cannot."""
         try:
-            port: int = self._server.add_insecure_port(address)
+            port: int = (
+                self._server.add_insecure_port(address)
+                if self._credentials is None
+                else self._server.add_secure_port(address, self._credentials)
+            )
         except RuntimeError:
             port = 0
         if not port:
@@ -78,8 +90,11 @@ class GrpcServer:
 
     def stop(self, grace_seconds: float) -> threading.Event:
         """Takes no new call; the event is set when running ones have ended, or were ended after the grace time."""
-        return self._server.stop(grace_seconds)
+        ended: threading.Event = self._server.stop(grace_seconds)
+        if self._health is not None:
+            self._health.end_watches()
+        return ended
 
-    def shutdown(self) -> None:
+    def shutdown(self, wait: bool) -> None:
         """Ends the threads; stop() comes first."""
-        self._executor.shutdown(wait=True)
+        self._executor.shutdown(wait=wait)

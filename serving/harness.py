@@ -84,10 +84,12 @@ class Harness:
             if not self._running:
                 self._idle.notify_all()
 
-    def close_when_idle(self) -> None:
-        """Waits until no call uses it, then frees it. Nobody may enter any more."""
+    def close_when_idle(self, timeout_seconds: float | None = None) -> bool:
+        """Waits until no call uses it, then frees it; nobody may enter any more. Says whether it was freed in time."""
         with self._idle:
-            self._idle.wait_for(lambda: not self._running)
+            if not self._idle.wait_for(lambda: not self._running, timeout_seconds):
+                return False
         if self.loaded is not None:
             self.loaded.close()
             self.loaded = None
+        return True

@@ -93,6 +93,8 @@ class Manager:
     def turn(self) -> bool:
         """Takes one step, if there is one to take; says whether there was."""
         with self._lock:
+            if self._stopping:
+                return False
             self._forget_the_ended()
             self._take_on_the_wanted()
             found = self._next()
@@ -162,17 +164,19 @@ class Manager:
     def _serve(self, harness: Harness) -> None:
         self._serving[harness.name] = {**self._serving.get(harness.name, {}), harness.version: harness}
 
-    def _unload(self, harness: Harness) -> None:
+    def _unload(self, harness: Harness, timeout_seconds: float | None = None) -> bool:
         self.states.publish(harness.name, harness.version, State.UNLOADING)
         with self._lock:
             kept = {v: h for v, h in self._serving.get(harness.name, {}).items() if h is not harness}
             self._serving[harness.name] = kept
-        harness.close_when_idle()
+        if not harness.close_when_idle(timeout_seconds):
+            return False
         with self._lock:
             harness.stage = Stage.ENDED
         log.info("Done unloading servable version %s", harness)
         self.states.publish(harness.name, harness.version, State.END)
         self._wake.set()
+        return True
 
     def load_with_threads(self, number: int) -> None:
         """Replaces the threads that load, after the loads begun with the ones before have ended."""
@@ -186,27 +190,30 @@ class Manager:
             if not self.turn():
                 self._wake.wait(TURN_SECONDS)
 
-    def stop(self) -> None:
-        """Gives all versions up, waits for the calls that run on them, and unloads them."""
-        for name in list(self._wanted):
-            self.aspire(name, {})
-        self._stopping = True
+    def stop(self, grace_seconds: float | None = None) -> None:
+        """Gives all versions up, waits for the calls that run on them, and unloads them.
+
+        grace_seconds: how long it waits for the calls of each version; one that still runs then stays loaded."""
+        with self._lock:
+            self._stopping = True  # from here on the loop takes no turn
+            for name in list(self._wanted):
+                self.aspire(name, {})
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(grace_seconds)
         for executor in (self._load_executor, self._unload_executor):
             if executor is not None:
-                executor.shutdown(wait=True)
+                executor.shutdown(wait=grace_seconds is None)
         for harness in list(self._harnesses.values()):
-            if harness.stage is Stage.READY:
-                self._unload(harness)
+            if harness.stage is Stage.READY and not self._unload(harness, grace_seconds):
+                log.warning("Servable version %s still runs calls at the end of the server", harness)
 
 
 def _executor(threads: int, name: str) -> ThreadPoolExecutor | None:
     return ThreadPoolExecutor(threads, thread_name_prefix=name) if threads > 0 else None
 
 
-def _call(executor: Executor | None, function: Callable[[Harness], None], harness: Harness) -> None:
+def _call(executor: Executor | None, function: Callable[[Harness], Any], harness: Harness) -> None:
     """Runs it in the executor, or here and now where there is none."""
     if executor is None:
         function(harness)

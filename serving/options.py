@@ -61,8 +61,8 @@ class ServerOptions:
     tensorflow_intra_op_parallelism: int = flag(0, "threads within an operation; 0: automatic", kind="int64")
     tensorflow_inter_op_parallelism: int = flag(0, "operations that run at once; 0: automatic", kind="int64")
     tensorflow_session_config_file: str = flag("", "text ConfigProto for the sessions")
-    use_alts_credentials: bool = flag(False, "ALTS on the gRPC port", built=False)
-    ssl_config_file: str = flag("", "text SSLConfig: TLS on the gRPC ports", built=False)
+    use_alts_credentials: bool = flag(False, "ALTS on the gRPC ports; excludes --ssl_config_file")
+    ssl_config_file: str = flag("", "text SSLConfig: TLS on the gRPC ports, with or without client certificates")
     platform_config_file: str = flag("", "text PlatformConfigMap", built=False)
     per_process_gpu_memory_fraction: float = flag(0.0, "share of the GPU's memory, 0 to 1; 0: automatic")
     saved_model_tags: str = flag("serve", "tags of the MetaGraph to load, with commas between")
@@ -87,7 +87,7 @@ class ServerOptions:
     thread_pool_factory_config_file: str = flag("", ACCEPTED)
     mixed_precision: str = flag("", "bfloat16 turns on automatic mixed precision", built=False)
     skip_initialize_tpu: bool = flag(False, ACCEPTED)
-    enable_grpc_healthcheck_service: bool = flag(False, "grpc.health.v1.Health on the gRPC ports", built=False)
+    enable_grpc_healthcheck_service: bool = flag(False, "grpc.health.v1.Health on the gRPC ports")
     enable_serialization_as_tensor_content: bool = flag(
         False, "gRPC Predict puts numbers into tensor_content, not into *_val fields"
     )
@@ -95,6 +95,10 @@ class ServerOptions:
         "availability_preserving",
         "availability_preserving: load the new version, then unload the old; resource_preserving: the other way round "
         "(not in TensorFlow Serving)",
+    )
+
+    shutdown_grace_seconds: int = flag(
+        30, "longest time that running calls have to end after SIGTERM or SIGINT (not in TensorFlow Serving)"
     )
 
     def check(self) -> None:

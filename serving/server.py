@@ -13,6 +13,7 @@ from serving import http_server, model_config, protos, text_proto
 from serving.calls import Calls
 from serving.clock import Clock, SystemClock
 from serving.core import ServerCore
+from serving.credentials import credentials
 from serving.errors import CancelledError, ServingError
 from serving.grpc_api import ModelService, PredictionService
 from serving.grpc_server import GrpcServer, channel_arguments
@@ -30,7 +31,6 @@ from serving.states import StateMonitor
 from serving.version_policy import POLICIES
 
 log = logging.getLogger("serving")
-GRACE_SECONDS = 30  # that running calls have to end after stop()
 METRICS_PATH = "/monitoring/prometheus/metrics"
 ANY_FREE = -1  # as port number: take one that is free
 
@@ -121,6 +121,8 @@ class ModelServer:
             ModelService(self.calls),
             threads=max(options.grpc_max_threads, 1),
             arguments=channel_arguments(options.grpc_channel_arguments),
+            credentials=credentials(options),
+            with_health=options.enable_grpc_healthcheck_service,
         )
         if options.port:
             self.grpc_port = self._grpc.bind(f"0.0.0.0:{max(options.port, 0)}")
@@ -163,13 +165,15 @@ class ModelServer:
             cors=options.rest_api_enable_cors_support,
             metrics_path=metrics_path,
         )
-        self._http = http_server.HttpServer(application, sock, GRACE_SECONDS)
+        self._http = http_server.HttpServer(application, sock, options.shutdown_grace_seconds)
         self._http.start()
         self.rest_port = self._http.port
         log.info("Exporting HTTP/REST API at:localhost:%d ...", self.rest_port)
 
     def stop(self) -> None:
-        """Takes no new calls, lets running ones end (30 s at most), unloads the models. A second call does nothing."""
+        """Takes no new calls, lets running ones end, for shutdown_grace_seconds at most, unloads the models.
+
+        A second call does nothing."""
         self._core.stop()
         with self._opening:
             if self._stopping:
@@ -177,16 +181,16 @@ class ModelServer:
             self._stopping = True
         if self._config_source is not None:
             self._config_source.stop()
-        ended = self._grpc.stop(GRACE_SECONDS) if self._grpc is not None else None
+        ended = self._grpc.stop(self.options.shutdown_grace_seconds) if self._grpc is not None else None
         if self._http is not None:
             self._http.stop()
         if ended is not None:
             ended.wait()
         for threads in (self._grpc, self._http_threads):
             if threads is not None:
-                threads.shutdown()
+                threads.shutdown(wait=False)
         self._source.stop()
-        self.manager.stop()
+        self.manager.stop(self.options.shutdown_grace_seconds)
         self._loader.stop()
 
 

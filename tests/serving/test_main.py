@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
+import grpc
 import numpy as np
+import psutil
 import pytest
 
 from tests.serving import exports
-from tests.serving.asking import Grpc, Rest, wait_until
+from tests.serving.asking import Grpc, Rest, predict_request, wait_until
 
 HIDDEN = ("keras", "mlflow", "models", "training")
 
@@ -168,3 +171,33 @@ def test_nothing_of_the_other_rooms_is_imported():
         env=os.environ | {"TF_USE_LEGACY_KERAS": "1"},
     )
     assert ended.stdout.strip() == "[]"
+
+
+def cpu_seconds(process):
+    return sum(psutil.Process(process.popen.pid).cpu_times()[:2])
+
+
+def test_a_run_that_does_not_end_does_not_hold_up_the_end_for_longer_than_the_grace_time(run, tmp_path, written):
+    (tmp_path / "kinds").mkdir()
+    exports.copy(written["kinds"], tmp_path / "kinds" / "1")
+    grpc_port, _ = free_ports()
+    process = run(
+        f"--port={grpc_port}", "--model_name=kinds", f"--model_base_path={tmp_path / 'kinds'}",
+        "--shutdown_grace_seconds=1",
+    )  # fmt: skip
+    process.line("Running gRPC ModelServer")
+    stub, ended = Grpc(f"localhost:{grpc_port}"), []
+
+    def ask():
+        try:
+            stub.prediction.Predict(predict_request("kinds", {"steps": np.int32(1 << 30)}, signature="steps"))
+        except grpc.RpcError as error:
+            ended.append(error.code())
+
+    at_rest = cpu_seconds(process)
+    calling = threading.Thread(target=ask)
+    calling.start()
+    wait_until(lambda: cpu_seconds(process) > at_rest + 0.5)
+    assert process.end() == 0, process.said()
+    calling.join(30)
+    assert len(ended) == 1

@@ -311,3 +311,48 @@ def test_a_method_name_that_does_not_fit_is_refused_with_the_check(tmp_path, wri
         code, text = refused(Grpc(f"localhost:{server.grpc_port}").predict, "scale", X)
         assert code == "INTERNAL"
         assert text.endswith("Was: odd")
+
+
+def kinds_server(tmp_path, written, **flags):
+    base = tmp_path / "kinds"
+    base.mkdir()
+    exports.copy(written["kinds"], base / "1")
+    return on_free_ports(base, model_name="kinds", rest_api_timeout_in_ms=0, **flags)
+
+
+def long_calls(server, steps):
+    """Calls over both faces that run for a while, begun; each gives the name of what became of it."""
+    stub, rest = Grpc(f"localhost:{server.grpc_port}"), Rest(server.rest_port)
+    found = {}
+
+    def over_grpc():
+        try:
+            stub.predict("kinds", {"steps": np.int32(steps)}, signature="steps")
+            found["grpc"] = "answered"
+        except Exception as error:
+            found["grpc"] = type(error).__name__
+
+    def over_http():
+        try:
+            body = {"signature_name": "steps", "inputs": steps}
+            found["rest"] = "answered" if rest.predict("kinds", body).ok else "refused"
+        except Exception as error:
+            found["rest"] = type(error).__name__
+
+    runs = threading.Semaphore(0)
+    with server.manager.use("kinds") as loaded:
+        run = loaded.run
+        loaded.run = lambda *args: (runs.release(), run(*args))[1]
+    threads = [threading.Thread(target=call) for call in (over_grpc, over_http)]
+    for thread in threads:
+        thread.start()
+        assert runs.acquire(timeout=30)
+    return threads, found
+
+
+def test_calls_that_run_are_answered_before_the_server_ends(tmp_path, written):
+    with kinds_server(tmp_path, written) as server:
+        threads, found = long_calls(server, 200_000)
+    for thread in threads:
+        thread.join(30)
+    assert found == {"grpc": "answered", "rest": "answered"}

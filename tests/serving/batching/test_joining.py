@@ -62,8 +62,9 @@ def test_tensors_of_one_shape_are_not_padded_even_when_they_are_empty():
 def test_other_axes_that_differ_are_refused_without_padding_and_other_ranks_always(parameters):
     tasks = [task(x=[[1, 2]]), task(x=[[[1]]] if parameters is PADDING else [[1]])]
     assert refused(join, tasks, parameters) == (
-        "FAILED_PRECONDITION: Tensors with name 'x' from different tasks have different shapes and padding is turned "
-        "off. Set pad_variable_length_inputs to true, or ensure that all tensors with the same name have equal dimensions "
+        "FAILED_PRECONDITION: Tensors with name 'x' from different tasks have different shapes and padding is "
+        "turned off. Set pad_variable_length_inputs to true, or "
+        "ensure that all tensors with the same name have equal dimensions "
         "starting with the first dim."
     )
 
