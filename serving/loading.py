@@ -1,6 +1,8 @@
 """Makes a version ready: loads it, batches it, warms it up. Sections 12 and 13 of the API:
 servables/tensorflow/saved_model_bundle_factory.cc, servables/tensorflow/bundle_factory_util.cc."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from serving import servable
 from serving.batching import parameters as batching_parameters
 from serving.batching.batched import BatchedServable, parameters_for
@@ -8,6 +10,7 @@ from serving.batching.parameters import Parameters
 from serving.batching.scheduler import Scheduler
 from serving.calls.inference import Inference
 from serving.clock import Clock
+from serving.compiled import CompiledServable
 from serving.options import ServerOptions
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
@@ -29,6 +32,9 @@ class VersionLoader:
         self._scheduler: Scheduler | None = None
         if self._batching is not None:
             self._scheduler = Scheduler(self._batching.num_batch_threads, clock)
+        self._compiler: ThreadPoolExecutor | None = None
+        if options.compile_signatures:
+            self._compiler = ThreadPoolExecutor(1, thread_name_prefix="compile")
         self._warmup: Warmup | None = None
         if options.enable_model_warmup:
             inference = Inference(metrics, options.enable_signature_method_name_check)
@@ -43,11 +49,15 @@ class VersionLoader:
         """Ends them; all versions are unloaded by then."""
         if self._scheduler is not None:
             self._scheduler.stop()
+        if self._compiler is not None:
+            self._compiler.shutdown(wait=False, cancel_futures=True)
 
     def __call__(self, name: str, version: int, folder: str) -> Servable:
         """The version, ready for calls; raises ServingError and leaves nothing open when it cannot be."""
         loaded = servable.load(name, version, folder, tags=self._tags, config=self._session_config)
         try:
+            if self._compiler is not None:
+                loaded = CompiledServable(loaded, folder, self._compiler)
             loaded = self._batched(loaded, folder)
             if self._warmup is not None:
                 self._warmup.run(loaded, folder)
