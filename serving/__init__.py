@@ -1,8 +1,31 @@
 """A model server that speaks TensorFlow Serving's gRPC and REST API, for any SavedModel.
 
-    from serving.options import ServerOptions   what can be set
-    from serving.server import ModelServer      the server, in this process
-    from serving.client import GrpcClient, RestClient
+The names below are imported when they are asked for: TensorFlow takes seconds, and `python -m serving --help` passes
+through here without it."""
 
-`python -m serving` starts it from the command line. Nothing is imported here: TensorFlow takes seconds, and the command
-line's `--help` does not need it."""
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serving.client import ClientError, GrpcClient, RestClient
+    from serving.errors import Code, ServingError
+    from serving.options import ServerOptions
+    from serving.server import ModelServer
+
+__all__ = ["ClientError", "Code", "GrpcClient", "ModelServer", "RestClient", "ServerOptions", "ServingError"]
+_HOMES = {
+    "ClientError": "client",
+    "Code": "errors",
+    "GrpcClient": "client",
+    "ModelServer": "server",
+    "RestClient": "client",
+    "ServerOptions": "options",
+    "ServingError": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, from the module that it lives in."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'serving' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"serving.{_HOMES[name]}"), name)

@@ -85,7 +85,7 @@ class ServerOptions:
         True, "gRPC profiler service; this server has none: only tracing clients notice, they get UNIMPLEMENTED"
     )
     thread_pool_factory_config_file: str = flag("", ACCEPTED)
-    mixed_precision: str = flag("", "bfloat16 turns on automatic mixed precision", built=False)
+    mixed_precision: str = flag("", "bfloat16 turns on automatic mixed precision; other values have no effect")
     skip_initialize_tpu: bool = flag(False, ACCEPTED)
     enable_grpc_healthcheck_service: bool = flag(False, "grpc.health.v1.Health on the gRPC ports")
     enable_serialization_as_tensor_content: bool = flag(

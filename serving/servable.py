@@ -27,13 +27,17 @@ IN_CALLER = -1  # RunOptions: run on the caller's thread
 class Servable:
     """One version of a model, ready to run."""
 
-    def __init__(self, name: str, version: int, signatures: Mapping[str, Any], session: Any) -> None:
-        """signatures: name -> SignatureDef, as in the file; session: a tf.compat.v1.Session with the graph in it."""
+    def __init__(
+        self, name: str, version: int, signatures: Mapping[str, Any], session: Any, in_caller: bool = True
+    ) -> None:
+        """signatures: name -> SignatureDef, as in the file; session: a tf.compat.v1.Session with the graph in it;
+        in_caller: a run without a time limit stays on the caller's thread, which spares two changes of thread."""
         self.name = name
         self.version = version
         self.signature_defs = signatures
         self.signatures: dict[str, Signature] = {n: signature.from_proto(n, s) for n, s in sorted(signatures.items())}
         self._session = session
+        self._in_caller = in_caller
         self._callables: OrderedDict[tuple[Any, ...], Callable[..., list[Any]]] = OrderedDict()
         self._dtypes: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -86,7 +90,7 @@ class Servable:
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
         if limit:
             options.run_options.timeout_in_ms = limit
-        else:
+        elif self._in_caller:
             options.run_options.inter_op_thread_pool = IN_CALLER
         try:
             made = self._session._make_callable_from_options(options)
@@ -141,4 +145,5 @@ def load(name: str, version: int, folder: str, *, tags: Collection[str] = ("serv
     except Exception as error:
         session.close()
         raise ServingError(str(error)) from error
-    return Servable(name, version, dict(meta_graph.signature_def), session)
+    in_caller = config is None or not config.inter_op_parallelism_threads
+    return Servable(name, version, dict(meta_graph.signature_def), session, in_caller)

@@ -1,12 +1,16 @@
 """The ConfigProto of the sessions. Section 1 of the API: model_servers/server.cc."""
 
+import logging
 import os
 from typing import Any
 
 from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from serving import text_proto
 from serving.options import ServerOptions
+
+log = logging.getLogger(__name__)
 
 
 def session_config(options: ServerOptions) -> Any:
@@ -22,4 +26,8 @@ def session_config(options: ServerOptions) -> Any:
     config.intra_op_parallelism_threads = intra
     config.inter_op_parallelism_threads = inter
     config.gpu_options.per_process_gpu_memory_fraction = options.per_process_gpu_memory_fraction
+    if options.mixed_precision == "bfloat16":
+        config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = RewriterConfig.ON
+    elif options.mixed_precision:
+        log.warning("--mixed_precision=%s has no effect; expected bfloat16", options.mixed_precision)
     return config

@@ -2,6 +2,7 @@ import threading
 
 import numpy as np
 import pytest
+from tensorflow.core.protobuf import config_pb2
 
 from serving import servable
 from serving.errors import Code, ServingError
@@ -151,3 +152,12 @@ def test_variables_that_are_missing_are_an_error(written, tmp_path):
 def test_defaults_are_those_of_the_file(kinds):
     assert kinds.signatures["defaults"].defaults["b"].tolist() == [[10, 20]]
     assert kinds.signatures["two"].defaults == {}
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_run_stays_on_the_callers_thread_unless_threads_between_operations_are_asked_for(written, threads):
+    config = config_pb2.ConfigProto(inter_op_parallelism_threads=threads)
+    loaded = servable.load("scale", 1, str(written["scale"]), config=config)
+    assert loaded._in_caller is (threads == 0)
+    assert run(loaded, "serving_default", x=np.float32([1]))["y"].tolist() == [2]
+    loaded.close()

@@ -38,3 +38,15 @@ def test_an_absent_file_is_an_error(tmp_path):
     with pytest.raises(ServingError) as error:
         session_config(ServerOptions(tensorflow_session_config_file=str(tmp_path / "absent")))
     assert error.value.code is Code.NOT_FOUND
+
+
+def test_mixed_precision_is_bfloat16_or_nothing(logged):
+    def turned_on(value):
+        options = session_config(ServerOptions(mixed_precision=value)).graph_options.rewrite_options
+        return bool(options.auto_mixed_precision_onednn_bfloat16)
+
+    assert turned_on("bfloat16")
+    assert not turned_on("")
+    assert logged() == []
+    assert not turned_on("float16")
+    assert logged() == ["--mixed_precision=float16 has no effect; expected bfloat16"]
