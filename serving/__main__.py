@@ -9,9 +9,8 @@ import sys
 import threading
 from importlib import metadata
 
-os.environ.setdefault(
-    "TF_USE_LEGACY_KERAS", "1"
-)  # else TensorFlow imports Keras: 1.3 of 3.0 s, and nothing here needs it
+# Else TensorFlow imports Keras where it is installed: 1.3 of 3.0 s, and nothing here needs it.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 

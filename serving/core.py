@@ -49,8 +49,9 @@ class ServerCore:
             model_config.check_platforms(models)
             new = sorted({m.name for m in models} - {m.name for m in self._models})
             self._config, self._models = config, models
+            since = self.manager.states.moment()
             self._source.update(models)
-            self._wait_for(new, what)
+            self._wait_for(new, since, what)
             if any(entry.HasField("logging_config") for entry in config.model_config_list.config):
                 raise InvalidArgumentError("No request-logger-creator provided.")
 
@@ -68,13 +69,15 @@ class ServerCore:
                 "another."
             )
 
-    def _wait_for(self, names: list[str], what: str) -> None:
-        """Waits, without limit, until each name has a version that is AVAILABLE or failed; raises for those failed."""
+    def _wait_for(self, names: list[str], since: int, what: str) -> None:
+        """Waits, without limit, until each name has a version that is AVAILABLE or failed; raises for those failed.
+
+        since: what ended before that moment does not count, a name that was dropped may come again."""
         states = self.manager.states
-        states.wait_until(lambda: self._stopping or states.settled(names))
+        states.wait_until(lambda: self._stopping or states.settled(names, since))
         if self._stopping:
             raise CancelledError("The server is shutting down.")
-        failed = states.failures(names)
+        failed = states.failures(names, since)
         if failed:
             reasons = "".join(
                 f"{{{{name: {name} version: {version}}} due to error: {error.status}}}, "

@@ -60,9 +60,14 @@ class Manager:
         with self._lock:
             self._wanted[name] = dict(versions)
             for harness in self._harnesses.values():
-                if harness.name == name and harness.version not in versions:
+                if harness.name != name:
+                    continue
+                if harness.version not in versions:
                     harness.wanted = False
                     harness.given_up.set()
+                elif harness.stage in (Stage.NEW, Stage.READY):  # wanted again before it was unloaded
+                    harness.wanted = True
+                    harness.given_up.clear()
         self._wake.set()
 
     @contextmanager

@@ -55,7 +55,7 @@ class ModelServer:
         self.manager = Manager(
             self._loader,
             StateMonitor(),
-            policy=POLICIES.get(options.aspired_version_policy, POLICIES["availability_preserving"]),
+            policy=POLICIES[options.aspired_version_policy],
             retries=Retries(options.max_num_load_retries, options.load_retry_interval_micros),
             num_load_threads=4 * CPUS,
             num_unload_threads=options.num_unload_threads,

@@ -25,6 +25,7 @@ class VersionState:
 
     state: State
     error: ServingError | None = None
+    moment: int = 0  # how many states had been set, over all versions, when it was
 
 
 class StateMonitor:
@@ -32,13 +33,20 @@ class StateMonitor:
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[int, VersionState]] = {}
+        self._moment = 0
         self._changed = threading.Condition(threading.RLock())
 
     def publish(self, name: str, version: int, state: State, error: ServingError | None = None) -> None:
         """Sets the state of one version and wakes those who wait."""
         with self._changed:
-            self._seen.setdefault(name, {})[version] = VersionState(state, error)
+            self._moment += 1
+            self._seen.setdefault(name, {})[version] = VersionState(state, error, self._moment)
             self._changed.notify_all()
+
+    def moment(self) -> int:
+        """How many states have been set so far."""
+        with self._changed:
+            return self._moment
 
     def versions(self, name: str) -> dict[int, VersionState]:
         """Every version ever seen under this name, highest first; empty when there is none."""
@@ -55,17 +63,19 @@ class StateMonitor:
         with self._changed:
             self._changed.notify_all()
 
-    def settled(self, names: Iterable[str]) -> bool:
-        """Whether each name has at least one version that is AVAILABLE or at its END."""
-        return all(any(v.state in (State.AVAILABLE, State.END) for v in self.versions(n).values()) for n in names)
+    def settled(self, names: Iterable[str], since: int = 0) -> bool:
+        """Whether each name has at least one version that is AVAILABLE, or has come to its END after that moment."""
+        return all(any(_settled(seen, since) for seen in self.versions(name).values()) for name in names)
 
-    def failures(self, names: Iterable[str]) -> list[tuple[str, int, ServingError]]:
-        """Names whose highest AVAILABLE or ended version ended with an error: (name, version, error)."""
+    def failures(self, names: Iterable[str], since: int = 0) -> list[tuple[str, int, ServingError]]:
+        """Names whose highest version that is settled ended with an error: (name, version, error)."""
         found = []
         for name in names:
-            for version, seen in self.versions(name).items():
-                if seen.state in (State.AVAILABLE, State.END):
-                    if seen.error is not None:
-                        found.append((name, version, seen.error))
-                    break
+            settled = [(version, seen) for version, seen in self.versions(name).items() if _settled(seen, since)]
+            if settled and settled[0][1].error is not None:
+                found.append((name, settled[0][0], settled[0][1].error))
         return found
+
+
+def _settled(seen: VersionState, since: int) -> bool:
+    return seen.state is State.AVAILABLE or (seen.state is State.END and seen.moment > since)

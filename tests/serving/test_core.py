@@ -101,6 +101,14 @@ def test_a_new_list_replaces_the_old_one(core, config):
     assert core.manager.available("b") == [1]
 
 
+def test_a_name_that_was_dropped_and_comes_again_is_waited_for(core, config):
+    core.start(config(a=([1],), b=([1],)))
+    core.reload(config(b=([1],)))
+    wait_until(lambda: core.manager.states.versions("a")[1].state is State.END)
+    core.reload(config(a=([1],), b=([1],)))
+    assert core.manager.available("a") == [1]
+
+
 def test_a_new_version_policy_applies_without_waiting(core, config):
     core.start(config(a=([1, 2, 3],)))
     core.reload(config(a=([], "model_version_policy { specific { versions: 1 versions: 3 } }")))

@@ -203,6 +203,18 @@ def test_a_version_wanted_again_while_it_unloads_is_loaded_anew_afterwards(make,
     assert version_of(manager) == 1
 
 
+def test_a_version_wanted_again_before_it_was_unloaded_just_stays(make, loads):
+    manager = make()
+    manager.aspire("m", folders(1))
+    settle(manager)
+    manager.aspire("m", {})
+    manager.aspire("m", folders(1))
+    settle(manager)
+    assert manager.available("m") == [1]
+    assert loads.order == [1]
+    assert manager.states.states[1] == [START, LOADING, AVAILABLE]
+
+
 def test_a_version_dropped_while_it_loads_ends_cancelled(make, loads):
     manager = make(num_load_threads=1)
     loads.slow[1] = threading.Event()

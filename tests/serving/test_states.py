@@ -17,7 +17,7 @@ def test_versions_come_highest_first_with_their_last_state():
     states.publish("m", 1, State.END, InternalError("no"))
     assert list(states.versions("m")) == [3, 2, 1]
     assert states.versions("m")[1].error.message == "no"
-    assert states.versions("m")[2] == VersionState(State.START)
+    assert states.versions("m")[2] == VersionState(State.START, None, 3)
     assert states.versions("other") == {}
 
 
@@ -33,6 +33,19 @@ def test_a_name_is_settled_when_one_version_is_available_or_has_ended():
     states.publish("m", 1, State.END)
     assert states.settled(["m"])
     assert not states.settled(["m", "n"])
+
+
+def test_what_ended_before_a_moment_does_not_settle_a_name_again():
+    states = StateMonitor()
+    states.publish("m", 7, State.END, InternalError("old"))
+    states.publish("n", 1, State.AVAILABLE)
+    since = states.moment()
+    assert states.settled(["n"], since)
+    assert not states.settled(["m"], since)
+    assert states.failures(["m"], since) == []
+    states.publish("m", 1, State.END, failed := InternalError("new"))
+    assert states.settled(["m"], since)
+    assert states.failures(["m"], since) == [("m", 1, failed)]
 
 
 def test_only_the_highest_version_that_is_up_or_ended_is_a_failure():
