@@ -20,9 +20,7 @@ def arguments(given: Sequence[str]) -> list[str]:
     for name in names:
         if name not in there:
             held = f"it holds {', '.join(there)}" if there else "it is empty"
-            raise InputError(
-                f"{repository} holds no {name!r}, {held}; `seqzoo train {name}` adds one."
-            )
+            raise InputError(f"{repository} holds no {name!r}, {held}; `seqzoo train {name}` adds one.")
     if not (names or there):
         raise InputError(f"{repository} holds no model yet; `seqzoo train weather` makes one.")
     rest = [] if any(flag.startswith("--rest_api_port") for flag in flags) else ["--rest_api_port=8501"]
