@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
+from serving.errors import UnimplementedError
+
 STRING = types_pb2.DT_STRING
 BYTES = np.dtype(object)  # numpy's dtype of strings: an array of bytes objects
 
@@ -74,5 +76,8 @@ def name_of(number: int) -> str:
 
 
 def of_array(array: np.ndarray) -> DType:
-    """The dtype of a numpy array that a run gave or takes."""
-    return BY_NUMPY[array.dtype]
+    """The dtype of a numpy array that a run gave or takes; raises UNIMPLEMENTED for one without a form on the wire."""
+    found = BY_NUMPY.get(array.dtype)
+    if found is None:
+        raise UnimplementedError(f"Tensors of dtype {array.dtype} have no form on the wire")
+    return found

@@ -4,11 +4,28 @@ A float is `%g` with 6 digits if that reads back to the same value in its dtype,
 (double); `.0` is added where there is neither `.` nor `e`. Few floats of a model read back from 6 digits, so all are
 formatted at once with the long form, and only those that might be shorter, or whole, are looked at one by one."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 LONG = {np.dtype(np.float32): "%.9g", np.dtype(np.float64): "%.17g"}
+
+
+def nested(array: np.ndarray) -> str:
+    """The whole array as nested lists, on one line; a bare number at rank 0. dtypes as in `texts`."""
+    if array.dtype in LONG and not _may_be_short(array.reshape(-1)).any():
+        return template(array.shape, LONG[array.dtype]) % tuple(array.reshape(-1).tolist())
+    return template(array.shape) % tuple(texts(array))
+
+
+@lru_cache(maxsize=64)
+def template(shape: tuple[int, ...], element: str = "%s") -> str:
+    """Nested lists of this shape with this format for each element."""
+    text = element
+    for size in reversed(shape):
+        text = f"[{', '.join([text] * size)}]"
+    return text
 
 
 def texts(array: np.ndarray) -> list[str]:

@@ -28,11 +28,12 @@ def encode(outputs: Mapping[str, np.ndarray], form: Form) -> bytes:
 
 def _rows(outputs: Mapping[str, np.ndarray]) -> str:
     batch = _batch_size(outputs)
-    columns = {alias: _row_texts(alias, array) for alias, array in outputs.items()}
     if not batch:
         return f'{{\n{INDENT}"predictions": []\n}}'
-    if len(columns) == 1:
-        return f'{{\n{INDENT}"predictions": [{", ".join(next(iter(columns.values())))}\n{INDENT}]\n}}'
+    if len(outputs) == 1:
+        ((alias, array),) = outputs.items()
+        return f'{{\n{INDENT}"predictions": {_nested(alias, array)[:-1]}\n{INDENT}]\n}}'
+    columns = {alias: _row_texts(alias, array) for alias, array in outputs.items()}
     names = [f"{INDENT * 3}{quoted(alias)}: " for alias in columns]
     rows = (
         ",\n".join(name + text for name, text in zip(names, texts, strict=True))
@@ -56,7 +57,7 @@ def _batch_size(outputs: Mapping[str, np.ndarray]) -> int:
 
 
 def _columns(outputs: Mapping[str, np.ndarray]) -> str:
-    texts = {alias: _template(array.shape) % tuple(_texts(alias, array)) for alias, array in outputs.items()}
+    texts = {alias: _nested(alias, array) for alias, array in outputs.items()}
     if len(texts) == 1:
         return f'{{\n{INDENT}"outputs": {next(iter(texts.values()))}\n}}'
     members = ",\n".join(f"{INDENT * 2}{quoted(alias)}: {text}" for alias, text in texts.items())
@@ -68,17 +69,16 @@ def _row_texts(alias: str, array: np.ndarray) -> list[str]:
     flat = _texts(alias, array)
     if array.ndim == 1:
         return flat
-    template = _template(array.shape[1:])
-    size = len(flat) // array.shape[0] if array.shape[0] else 0
+    template = numbers.template(array.shape[1:])
+    size = len(flat) // array.shape[0]
     return [template % tuple(flat[row * size : (row + 1) * size]) for row in range(array.shape[0])]
 
 
-def _template(shape: tuple[int, ...]) -> str:
-    """Nested lists of this shape with a `%s` for each element."""
-    template = "%s"
-    for size in reversed(shape):
-        template = f"[{', '.join([template] * size)}]"
-    return template
+def _nested(alias: str, array: np.ndarray) -> str:
+    """The whole array as nested lists."""
+    if array.dtype in numbers.LONG:
+        return numbers.nested(array)
+    return numbers.template(array.shape) % tuple(_texts(alias, array))
 
 
 def _texts(alias: str, array: np.ndarray) -> list[str]:

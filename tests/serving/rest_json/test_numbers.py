@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -6,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from serving.rest_json.numbers import texts
+from serving.rest_json.numbers import nested, texts
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]\d{2,3})?")
 
@@ -78,6 +79,22 @@ def test_whole_numbers_print_in_full(dtype):
 
 def test_bools_print_as_words():
     assert texts(np.array([[True], [False]])) == ["true", "false"]
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
+def test_a_whole_array_prints_the_texts_of_its_elements_in_nested_lists(array):
+    expected = json.loads(f"[{', '.join(texts(array))}]")
+    found = np.array(json.loads(nested(array)), np.float32).reshape(array.shape)
+    assert np.array_equal(found.reshape(-1), np.float32(expected), equal_nan=True)
+    assert re.sub(r"[\[\] ]", "", nested(array)).strip(",") == ",".join(texts(array)) or not array.size
+
+
+def test_nested_lists_stand_on_one_line():
+    assert nested(np.float32([[1, 2], [3, 1 / 3]])) == "[[1.0, 2.0], [3.0, 0.333333343]]"
+    assert nested(np.float32([[1 / 3], [1 / 7]])) == "[[0.333333343], [0.142857149]]"
+    assert nested(np.float32(1 / 3)) == "0.333333343"
+    assert nested(np.zeros((2, 0), np.float32)) == "[[], []]"
 
 
 def test_nothing_prints_nothing():
