@@ -1,0 +1,169 @@
+"""What we ask of our layers' speed and memory, and whether a run of the benchmark holds it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from benchmarks.models.contenders import KERAS, OURS
+from benchmarks.models.ratios import geometric_mean
+
+Row = dict[str, Any]
+TIMED = ("layers", "steps", "train")
+OF_TORCH, MEAN_OF_TORCH, DOUBLED = 0.55, 1.2, 2.0
+
+
+@dataclass(frozen=True)
+class Miss:
+    """Where, what was reached, what was asked; close: the asked figure lies within the spread."""
+
+    where: str
+    reached: float
+    asked: float
+    close: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reached:.3g}, asked {self.asked:g}" + " (within the spread)" * self.close
+
+
+@dataclass(frozen=True)
+class Goal:
+    """misses(rows): where it is not held. needs(row): whether a row can tell; none that can means not measured."""
+
+    text: str
+    needs: Callable[[Row], bool]
+    misses: Callable[[list[Row]], Iterator[Miss]]
+
+    def verdict(self, rows: list[Row]) -> tuple[str, list[Miss]]:
+        """ "held", "missed" or "not measured", and the misses."""
+        able = [row for row in rows if self.needs(row)]
+        missed = list(self.misses(able))
+        return ("missed" if missed else "held") if able else "not measured", missed
+
+
+def place(row: Row) -> str:
+    """A row's name in a sentence."""
+    sizes = ", ".join(str(row[name]) for name in ("batch", "time", "features", "units"))
+    part = {"steps": "one step", "train": "training step of the classifier"}.get(row["part"], row["task"])
+    return f"{row['kind']} {part} ({sizes})"
+
+
+def below(key: str, asked: float) -> Callable[[list[Row]], Iterator[Miss]]:
+    """Rows where we are fewer than `asked` times as fast as a rival."""
+
+    def misses(rows: list[Row]) -> Iterator[Miss]:
+        for row in rows:
+            ratio = row[key]
+            if ratio["median"] < asked:
+                yield Miss(place(row), ratio["median"], asked, ratio["high"] >= asked)
+
+    return misses
+
+
+def mean_below(asked: float, where: str) -> Callable[[list[Row]], Iterator[Miss]]:
+    """The geometric mean of the rows' speed against torch."""
+
+    def misses(rows: list[Row]) -> Iterator[Miss]:
+        if rows and (mean := mean_of_torch(rows)) < asked:
+            yield Miss(where, mean, asked)
+
+    return misses
+
+
+def mean_of_torch(rows: list[Row]) -> float:
+    """The geometric mean of how many times as fast as torch."""
+    return geometric_mean(row["times_torch"]["median"] for row in rows)
+
+
+def above_keras_memory(rows: list[Row]) -> Iterator[Miss]:
+    """Like against like: plain against plain, compiled against compiled."""
+    for row in rows:
+        for ours, theirs in zip(OURS, KERAS, strict=True):
+            mine, its = row["mib"][ours], row["mib"][theirs]
+            if mine["median"] > its["median"]:
+                close = mine["low"] <= its["high"]
+                yield Miss(f"{place(row)}, {ours}", mine["median"] / its["median"], 1.0, close)
+
+
+def growth_above(rows: list[Row]) -> Iterator[Miss]:
+    """Each row against the one with half its time, or batch."""
+    for before, after in doublings(rows):
+        for what, (small, large) in growth_figures(before, after).items():
+            if large / small > DOUBLED:
+                yield Miss(f"{place(after)}, {what} with {after['doubled']} doubled", large / small, DOUBLED)
+
+
+def doublings(rows: list[Row]) -> list[tuple[Row, Row]]:
+    """Pairs of rows of which the second has twice the time, or batch, of the first."""
+    pairs = pairwise(rows)
+    return [
+        (before, after)
+        for before, after in pairs
+        if (before["kind"], before["doubled"]) == (after["kind"], after["doubled"])
+    ]
+
+
+def growth_figures(before: Row, after: Row) -> dict[str, tuple[float, float]]:
+    """Time and memory of both, each of the form that is the faster one after the doubling."""
+    form = after["ours"]
+    figures = {"time": (before["ms"][form]["median"], after["ms"][form]["median"])}
+    if form in before["mib"]:
+        figures["memory"] = (before["mib"][form], after["mib"][form])
+    return figures
+
+
+def of_layers(*kinds: str) -> Callable[[Row], bool]:
+    """Rows of one layer that have met torch."""
+    return lambda row: row["part"] == "layers" and row["kind"] in kinds and "times_torch" in row
+
+
+def torch_is_to_be_met(row: Row) -> bool:
+    """All rows of one layer but the LSTM forward with a batch of 16 and more."""
+    large_forward = row["kind"] == "LSTM" and row["task"] == "forward" and row["batch"] >= 16
+    return of_layers("LSTM", "GRU", "VanillaRNN")(row) and not large_forward
+
+
+def lstm_training(row: Row) -> bool:
+    """Forward and backward of the LSTM."""
+    return of_layers("LSTM")(row) and row["task"] == "gradients"
+
+
+MUST = [
+    Goal(
+        "never slower than the better form of Keras",
+        lambda row: row["part"] in TIMED and "times_keras" in row,
+        below("times_keras", 1.0),
+    ),
+    Goal(
+        f"at least {OF_TORCH:g} of torch's speed on every row",
+        lambda row: row["part"] in TIMED and "times_torch" in row,
+        below("times_torch", OF_TORCH),
+    ),
+    Goal(
+        f"LSTM and vanilla RNN at least {MEAN_OF_TORCH:g} times as fast as torch in the geometric mean",
+        of_layers("LSTM", "VanillaRNN"),
+        mean_below(MEAN_OF_TORCH, "LSTM and VanillaRNN, forward and gradients"),
+    ),
+    Goal(
+        "peak memory of a training step not above that of Keras in the same form",
+        lambda row: row["part"] == "memory",
+        above_keras_memory,
+    ),
+    Goal(
+        "doubling time or batch at most doubles time and memory",
+        lambda row: row["part"] == "growth",
+        growth_above,
+    ),
+]
+TARGETS = [
+    Goal(
+        "at least torch's speed on every row but the LSTM forward with a batch of 16 and more",
+        torch_is_to_be_met,
+        below("times_torch", 1.0),
+    ),
+    Goal(
+        "training the LSTM (forward and backward) ahead of torch in the geometric mean",
+        lstm_training,
+        mean_below(1.0, "LSTM gradients"),
+    ),
+]
