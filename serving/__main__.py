@@ -1,6 +1,6 @@
 """`python -m serving`: the model server, in the place of `tensorflow_model_server`.
 
-Section 1 of the API: model_servers/main.cc."""
+In TensorFlow Serving: model_servers/main.cc."""
 
 import logging
 import os

@@ -1,6 +1,6 @@
 """TensorFlow's way to write flags: `--name=value`, and its usage text.
 
-Section 1 of the API: tf: util/command_line_flags.cc.
+In TensorFlow: util/command_line_flags.cc.
 
 A bool may be `--name`, `--name=true` or `--name=false`. Of a repeated flag the last counts."""
 

@@ -1,6 +1,6 @@
 """Applies configurations, the first one and those that come later, and waits for the models that are new.
 
-Sections 4.6 and 5 of the API: model_servers/server_core.cc, ServerCore::ReloadConfig."""
+In TensorFlow Serving: model_servers/server_core.cc, ServerCore::ReloadConfig."""
 
 import logging
 import threading

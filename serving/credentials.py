@@ -1,4 +1,4 @@
-"""What secures the gRPC ports. Section 15 of the API: config/ssl_config.proto, model_servers/server.cc."""
+"""What secures the gRPC ports. In TensorFlow Serving: config/ssl_config.proto, model_servers/server.cc."""
 
 import ssl
 from pathlib import Path

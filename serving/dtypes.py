@@ -1,6 +1,6 @@
 """TensorFlow's dtypes as both codecs need them: numpy's dtype, the TensorProto field, the name in messages.
 
-Sections 2.2 and 7.4 of the API: tf: core/framework/tensor.cc, tf: core/framework/types.cc."""
+In TensorFlow: core/framework/tensor.cc, core/framework/types.cc."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,6 +1,6 @@
 """Errors with the codes of TensorFlow's absl::Status; each face maps them to its own in one table.
 
-Sections 2 and 6.2 of the API: model_servers/grpc_status_util.cc, model_servers/http_server.cc."""
+In TensorFlow Serving: model_servers/grpc_status_util.cc, model_servers/http_server.cc."""
 
 from enum import IntEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""The gRPC face: decode, call, encode. Section 2 of the API: model_servers/prediction_service_impl.cc,
+"""The gRPC face: decode, call, encode. In TensorFlow Serving: model_servers/prediction_service_impl.cc,
 model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
 
 import time
@@ -93,7 +93,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     @_answering
     @_counted
     def Predict(self, request: Any, context: Any) -> Any:
-        """Runs one signature. Section 2.2."""
+        """Runs one signature."""
         spec = model_spec(request)
         with self._calls.model(spec) as servable:
             outputs = self._calls.predict(
@@ -113,7 +113,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     @_answering
     @_counted
     def Classify(self, request: Any, context: Any) -> Any:
-        """Labels and scores of Examples. Section 8."""
+        """Labels and scores of Examples."""
         response = classification_pb2.ClassificationResponse()
         result = self._infer(request, response, classify.METHOD, context)
         fill_classified(response.result, result)
@@ -122,7 +122,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     @_answering
     @_counted
     def Regress(self, request: Any, context: Any) -> Any:
-        """One number for each Example. Section 9."""
+        """One number for each Example."""
         response = regression_pb2.RegressionResponse()
         result = self._infer(request, response, regress.METHOD, context)
         fill_regressed(response.result, result)
@@ -138,7 +138,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     @_answering
     def MultiInference(self, request: Any, context: Any) -> Any:
-        """Several of both on one input, in one run. Section 10."""
+        """Several of both on one input, in one run."""
         tasks = [Task(spec_of(task.model_spec), task.method_name) for task in request.tasks]
         first = tasks[0].spec if tasks else ModelSpec("")
         with self._calls.model(first) as servable:
@@ -156,7 +156,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     @_answering
     def GetModelMetadata(self, request: Any, context: Any) -> Any:
-        """The signatures of a version. Section 2.3."""
+        """The signatures of a version."""
         spec = model_spec(request)
         check_metadata_fields(request.metadata_field)
         return self._calls.metadata(spec)
@@ -170,12 +170,12 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     @_answering
     def GetModelStatus(self, request: Any, context: Any) -> Any:
-        """The states of the versions of a model. Section 2.4."""
+        """The states of the versions of a model."""
         return self._calls.status(model_spec(request))
 
     @_answering
     def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
-        """Puts another list of models in force. Section 2.5."""
+        """Puts another list of models in force."""
         if not request.config.HasField("model_config_list"):
             raise InvalidArgumentError(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "

@@ -1,6 +1,6 @@
 """ModelSpec and results as messages.
 
-Sections 2.1, 8.2 and 9 of the API: apis/model.proto, apis/classification.proto."""
+In TensorFlow Serving: apis/model.proto, apis/classification.proto."""
 
 from typing import Any
 

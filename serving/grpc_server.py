@@ -1,4 +1,4 @@
-"""Runs the gRPC services. Sections 1, 2 and 15 of the API: model_servers/server.cc."""
+"""Runs the gRPC services. In TensorFlow Serving: model_servers/server.cc."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 """One version in the manager's hands: its load with retries, its calls that run, its unload.
 
-Sections 4.3 and 4.5 of the API: core/loader_harness.cc."""
+In TensorFlow Serving: core/loader_harness.cc."""
 
 import logging
 import threading

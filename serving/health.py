@@ -1,4 +1,4 @@
-"""grpc.health.v1.Health: the server is up. Section 15 of the API: model_servers/server.cc.
+"""grpc.health.v1.Health: the server is up. In TensorFlow Serving: model_servers/server.cc.
 
 The status never changes with the states of the models, and the services have the short names of the stock server."""
 

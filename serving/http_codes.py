@@ -1,4 +1,4 @@
-"""HTTP status of each code. Section 6.2 of the API: model_servers/http_server.cc."""
+"""HTTP status of each code. In TensorFlow Serving: model_servers/http_server.cc."""
 
 from serving.errors import Code
 

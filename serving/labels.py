@@ -1,6 +1,6 @@
 """Names for versions: `stable`, `canary`.
 
-Section 4.4 of the API: model_servers/server_core.cc, UpdateModelVersionLabelMap."""
+In TensorFlow Serving: model_servers/server_core.cc, UpdateModelVersionLabelMap."""
 
 from collections.abc import Callable, Iterable, Mapping
 

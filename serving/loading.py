@@ -1,5 +1,6 @@
-"""Makes a version ready: loads it, batches it, warms it up. Sections 12 and 13 of the API:
-servables/tensorflow/saved_model_bundle_factory.cc, servables/tensorflow/bundle_factory_util.cc."""
+"""Makes a version ready: loads it, batches it, warms it up.
+
+In TensorFlow Serving: servables/tensorflow/saved_model_bundle_factory.cc, servables/tensorflow/bundle_factory_util.cc."""
 
 from concurrent.futures import ThreadPoolExecutor
 

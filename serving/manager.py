@@ -1,6 +1,6 @@
 """Moves each version through START, LOADING, AVAILABLE, UNLOADING, END, and never leaves a gap between two versions.
 
-Sections 4.3 to 4.5 of the API: core/aspired_versions_manager.cc, core/basic_manager.cc."""
+In TensorFlow Serving: core/aspired_versions_manager.cc, core/basic_manager.cc."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Counters and histograms, and their text for Prometheus. Section 14 of the API: util/prometheus_exporter.cc.
+"""Counters and histograms, and their text for Prometheus. In TensorFlow Serving: util/prometheus_exporter.cc.
 
 No client library: they print HELP lines, suffixes and names that TensorFlow Serving's dashboards do not know."""
 

@@ -1,6 +1,6 @@
 """Which models should be served: the entries of a ModelServerConfig, checked.
 
-Section 3 and 4.2 of the API: config/model_server_config.proto, model_servers/server_core.cc."""
+In TensorFlow Serving: config/model_server_config.proto, model_servers/server_core.cc."""
 
 import re
 from collections.abc import Iterable, Mapping

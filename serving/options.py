@@ -1,7 +1,7 @@
 """The server's options are data: TensorFlow Serving's names and defaults, and a text for each.
 
 The parser and `--help` (command_line.py) and the table in docs/serving.md are made from this class.
-Section 1 of the API: model_servers/main.cc, model_servers/server.h."""
+In TensorFlow Serving: model_servers/main.cc, model_servers/server.h."""
 
 import os
 from dataclasses import dataclass, field, fields

@@ -1,6 +1,6 @@
 """The messages that the package tensorflow-serving-api lacks, with the names and numbers of TensorFlow Serving's files.
 
-Sections 13 to 15 of the API: servables/tensorflow/session_bundle_config.proto, config/monitoring_config.proto,
+In TensorFlow Serving: servables/tensorflow/session_bundle_config.proto, config/monitoring_config.proto,
 config/ssl_config.proto, and grpc.health.v1. They live in a pool of their own, so that
 other packages may define them too."""
 

@@ -1,5 +1,7 @@
-"""The REST face: decode, call, encode, as an ASGI application. Sections 6, 7 and 11 of the API:
-model_servers/http_server.cc, model_servers/http_rest_api_handler.cc, model_servers/http_rest_api_util.cc."""
+"""The REST face: decode, call, encode, as an ASGI application.
+
+In TensorFlow Serving: model_servers/http_server.cc, model_servers/http_rest_api_handler.cc,
+model_servers/http_rest_api_util.cc."""
 
 import asyncio
 import json
@@ -120,7 +122,7 @@ class RestApi:
         return Answer(HTTP_STATUS[status], content, (JSON, *self._cors))
 
     def _monitoring(self, target: str) -> Answer:
-        """Section 14."""
+        """The metrics, for Prometheus: any method, but no query string."""
         if target != self._metrics_path:
             text = f"Unexpected path: {target}. Should be {self._metrics_path}"
             return Answer(400, text.encode(), (TEXT,))
@@ -135,7 +137,7 @@ class RestApi:
             raise DeadlineExceededError("Timed out waiting for notification") from None
 
     def _predict(self, spec: ModelSpec, body: bytes) -> bytes:
-        """Section 7."""
+        """Runs one signature, on rows or columns."""
         document = predict_request.parse(body)
         spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
         with self._calls.model(spec) as servable:
@@ -147,7 +149,7 @@ class RestApi:
         return predict_response.encode(outputs, form)
 
     def _infer(self, method: str, encode: Callable[[Any], bytes], spec: ModelSpec, body: bytes) -> bytes:
-        """Sections 8 and 9. The whole body is checked before the model is looked up."""
+        """Classifies or regresses Examples. The whole body is checked before the model is looked up."""
         document = predict_request.parse(body)
         given = examples.input_of(document)
         spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
@@ -156,11 +158,11 @@ class RestApi:
             return encode(self._calls.infer(servable, spec.signature, method, found, self._timeout_ms))
 
     def _status(self, spec: ModelSpec) -> bytes:
-        """Section 11.1."""
+        """The states of the versions of a model."""
         return _message(self._calls.status(spec))
 
     def _metadata(self, spec: ModelSpec) -> bytes:
-        """Section 11.2."""
+        """The signatures of a version; `signature_def` stands twice, one inside the other, as in the stock server."""
         response = self._calls.metadata(spec)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         response.metadata[SIGNATURE_DEF].Unpack(signatures)

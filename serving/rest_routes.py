@@ -1,4 +1,4 @@
-"""Which call a request of the REST API means. Section 6.1 of the API: model_servers/http_rest_api_handler.cc.
+"""Which call a request of the REST API means. In TensorFlow Serving: model_servers/http_rest_api_handler.cc.
 
 The whole target is matched as it was sent, a query string included; names are URL-decoded afterwards."""
 

@@ -1,4 +1,4 @@
-"""Finds and reads the MetaGraph of a version's folder. Section 12 of the API: tf: cc/saved_model/reader.cc."""
+"""Finds and reads the MetaGraph of a version's folder. In TensorFlow: cc/saved_model/reader.cc."""
 
 import os
 from collections.abc import Collection

@@ -4,7 +4,7 @@ Inputs are fed and outputs fetched through callables made from CallableOptions, 
 are not checked: a call succeeds when the graph takes the data. Exports of TensorFlow 1 and 2 behave alike, and all
 calls of a version share one session.
 
-Sections 2.2 and 12 of the API: servables/tensorflow/saved_model_bundle_factory.cc."""
+In TensorFlow Serving: servables/tensorflow/saved_model_bundle_factory.cc."""
 
 import threading
 from collections import OrderedDict

@@ -1,6 +1,6 @@
 """The model server: puts the parts together, starts and ends them.
 
-Sections 1, 4.6 and 15 of the API: model_servers/server.cc."""
+In TensorFlow Serving: model_servers/server.cc."""
 
 import logging
 import threading

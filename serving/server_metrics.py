@@ -1,4 +1,4 @@
-"""The metrics that TensorFlow Serving exports. Section 14 of the API: servables/tensorflow/util.cc."""
+"""The metrics that TensorFlow Serving exports. In TensorFlow Serving: servables/tensorflow/util.cc."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The ConfigProto of the sessions. Section 1 of the API: model_servers/server.cc."""
+"""The ConfigProto of the sessions. In TensorFlow Serving: model_servers/server.cc."""
 
 import logging
 import os

@@ -1,6 +1,6 @@
 """A SignatureDef as calls use it: which tensor each alias stands for.
 
-Section 2.2 of the API: tf: protobuf/meta_graph.proto."""
+In TensorFlow: protobuf/meta_graph.proto."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the server has seen of each version since it started. Section 2.4 of the API: core/servable_state_monitor.cc."""
+"""What the server has seen of each version since it started. In TensorFlow Serving: core/servable_state_monitor.cc."""
 
 import threading
 from collections.abc import Callable, Iterable

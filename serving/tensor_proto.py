@@ -1,6 +1,6 @@
 """TensorProto to numpy and back.
 
-Section 2.2 of the API: tf: core/framework/tensor.cc, Tensor::FromProto, AsProtoField."""
+In TensorFlow: core/framework/tensor.cc, Tensor::FromProto, AsProtoField."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Text proto files, as all of TensorFlow Serving's configuration files are. Section 3 of the API: util/proto_util.h."""
+"""Text proto files, as all of TensorFlow Serving's configuration files are. In TensorFlow Serving: util/proto_util.h."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the manager does next for one model. Section 4.3 of the API: core/availability_preserving_policy.cc,
+"""What the manager does next for one model. In TensorFlow Serving: core/availability_preserving_policy.cc,
 core/resource_preserving_policy.cc."""
 
 from collections.abc import Callable, Iterable

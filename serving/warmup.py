@@ -1,6 +1,6 @@
 """Runs the requests that a version brings along before it becomes available, so that its first callers do not wait.
 
-Section 12 of the API: servables/tensorflow/saved_model_warmup.cc, servables/tensorflow/saved_model_warmup_util.cc."""
+In TensorFlow Serving: servables/tensorflow/saved_model_warmup.cc, servables/tensorflow/saved_model_warmup_util.cc."""
 
 import logging
 import os

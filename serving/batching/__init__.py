@@ -1,1 +1,1 @@
-"""Joins requests into batches, as --enable_batching asks. Section 13 of the API."""
+"""Joins requests into batches, as --enable_batching asks. In TensorFlow Serving: batching/batching_session.cc."""

@@ -1,4 +1,4 @@
-"""A servable whose calls are joined into batches. Section 13 of the API: batching/batching_session.cc."""
+"""A servable whose calls are joined into batches. In TensorFlow Serving: batching/batching_session.cc."""
 
 import os
 import threading
@@ -45,7 +45,8 @@ class BatchedServable(Servable):
     ) -> list[np.ndarray]:
         """As Servable.run; waits for the batch that the call gets into.
 
-        Raises also the errors of section 13."""
+        Raises also INVALID_ARGUMENT for inputs that cannot be joined, UNAVAILABLE when the queue is full,
+        RESOURCE_EXHAUSTED when its time was over before it ran."""
         rows = rows_of(feeds)
         self._inner.check_dtypes(feeds)  # a wrong one would harm the whole batch
         for _ in feeds:

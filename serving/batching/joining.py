@@ -1,4 +1,4 @@
-"""The tensors of several tasks to one, and the outputs back. Section 13 of the API: batching/batching_session.cc,
+"""The tensors of several tasks to one, and the outputs back. In TensorFlow Serving: batching/batching_session.cc,
 MergeInputTensors and SplitOutputTensors, batching/batching_util.cc."""
 
 from collections.abc import Sequence

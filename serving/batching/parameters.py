@@ -1,6 +1,6 @@
 """How to batch.
 
-Section 13 of the API: servables/tensorflow/session_bundle_config.proto, batching/batching_session.cc."""
+In TensorFlow Serving: servables/tensorflow/session_bundle_config.proto, batching/batching_session.cc."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,6 @@
-"""The batches that wait for one set of inputs and outputs. Section 13 of the API:
-tf: core/kernels/batching_util/shared_batch_scheduler.h.
+"""The batches that wait for one set of inputs and outputs.
 
-Time is handed in, in microseconds; the scheduler holds the lock."""
+In TensorFlow: core/kernels/batching_util/shared_batch_scheduler.h. Time is handed in, in microseconds; the scheduler holds the lock."""
 
 import threading
 from collections import deque

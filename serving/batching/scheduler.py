@@ -1,6 +1,6 @@
 """Threads that run the batches of all queues.
 
-Section 13 of the API: tf: core/kernels/batching_util/shared_batch_scheduler.h."""
+In TensorFlow: core/kernels/batching_util/shared_batch_scheduler.h."""
 
 import threading
 from collections import deque

@@ -1,6 +1,6 @@
 """Classify: which signatures can, and what their outputs mean.
 
-Section 8.2 of the API: servables/tensorflow/classifier.cc."""
+In TensorFlow Serving: servables/tensorflow/classifier.cc."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The input of Classify, Regress and MultiInference: serialised tf.train.Examples in one string tensor.
 
-Section 8.1 of the API: servables/tensorflow/util.cc, InputToSerializedExampleTensor."""
+In TensorFlow Serving: servables/tensorflow/util.cc, InputToSerializedExampleTensor."""
 
 from typing import Any
 

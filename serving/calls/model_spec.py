@@ -1,6 +1,6 @@
 """What a call says about the model that it wants.
 
-Section 2.1 of the API: apis/model.proto, model_servers/server_core.cc."""
+In TensorFlow Serving: apis/model.proto, model_servers/server_core.cc."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """MultiInference: several classifications and regressions of one input in one run of the graph.
 
-Section 10 of the API: servables/tensorflow/multi_inference.cc."""
+In TensorFlow Serving: servables/tensorflow/multi_inference.cc."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

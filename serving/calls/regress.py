@@ -1,6 +1,6 @@
 """Regress: which signatures can, and what their output means.
 
-Section 9 of the API: servables/tensorflow/regressor.cc."""
+In TensorFlow Serving: servables/tensorflow/regressor.cc."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
 """What is known of a model: the states of its versions, and its signatures.
 
-Sections 2.3 and 2.4 of the API: model_servers/get_model_status_impl.cc,
+In TensorFlow Serving: model_servers/get_model_status_impl.cc,
 servables/tensorflow/get_model_metadata_impl.cc."""
 
 from typing import Any

@@ -1,6 +1,6 @@
 """The body of a REST Classify or Regress to Examples, and their results to JSON.
 
-Section 8.3 of the API: util/json_tensor.cc, FillClassificationRequestFromJson."""
+In TensorFlow Serving: util/json_tensor.cc, FillClassificationRequestFromJson."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
 def input_of(document: Document) -> Any:
-    """The tensorflow.serving.Input of the body; raises INVALID_ARGUMENT with the texts of section 8.3."""
+    """The tensorflow.serving.Input of the body; raises INVALID_ARGUMENT when it is none."""
     members = document.members
     found = input_pb2.Input()
     examples = found.example_list

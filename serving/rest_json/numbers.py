@@ -1,4 +1,4 @@
-"""Numbers as REST answers print them. Section 7.5 of the API: util/json_tensor.cc, WriteDecimal.
+"""Numbers as REST answers print them. In TensorFlow Serving: util/json_tensor.cc, WriteDecimal.
 
 A float is `%g` with 6 digits if that reads back to the same value in its dtype, else `%.9g` (float) or `%.17g`
 (double); `.0` is added where there is neither `.` nor `e`. Few floats of a model read back from 6 digits, so all are

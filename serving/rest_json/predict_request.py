@@ -1,6 +1,6 @@
 """The body of a REST Predict to arrays, in row or column format.
 
-Sections 7.1 to 7.3 of the API: util/json_tensor.cc, FillPredictRequestFromJson."""
+In TensorFlow Serving: util/json_tensor.cc, FillPredictRequestFromJson."""
 
 import re
 from collections.abc import Mapping
@@ -155,7 +155,7 @@ def _plain_rows(rows: list[Any], inputs: Mapping[str, Slot]) -> Arrays | None:
 
 
 class _RowByRow:
-    """Rows with a check of each, for the texts of section 7.2."""
+    """Rows with a check of each, for the texts that name the row."""
 
     def __init__(self, inputs: Mapping[str, Slot]) -> None:
         self._inputs = inputs

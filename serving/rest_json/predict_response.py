@@ -1,4 +1,4 @@
-"""Arrays to the body of a REST Predict's answer. Section 7.5 of the API: util/json_tensor.cc, MakeJsonFromTensors.
+"""Arrays to the body of a REST Predict's answer. In TensorFlow Serving: util/json_tensor.cc, MakeJsonFromTensors.
 
 Pretty-printed with 4 blanks; an array stands on one line."""
 

@@ -1,6 +1,6 @@
 """JSON values as they stand in messages: pretty-printed, arrays on one line, cut.
 
-Section 6.4 of the API: util/json_tensor.cc,
+In TensorFlow Serving: util/json_tensor.cc,
 JsonValueToString; and the escapes of strings that answers share."""
 
 import re

@@ -1,7 +1,7 @@
 """Reads JSON as TensorFlow Serving does.
 
 `NaN`, `Infinity` and `Inf` are numbers, text after the first value is ignored, of a repeated key the first counts,
-nesting has no limit. Section 6.4 of the API: util/json_tensor.cc, ParseJson.
+nesting has no limit. In TensorFlow Serving: util/json_tensor.cc, ParseJson.
 
 Most texts are plain JSON and read by orjson. This reader takes what orjson refuses, and says what is wrong where."""
 

@@ -1,6 +1,6 @@
 """JSON values to the array of one input.
 
-Section 7.4 of the API: util/json_tensor.cc, FillTensorProto, AddValueToTensor."""
+In TensorFlow Serving: util/json_tensor.cc, FillTensorProto, AddValueToTensor."""
 
 import binascii
 import math

@@ -1,6 +1,6 @@
 """Reads the model configuration file, once or periodically, and hands it on.
 
-Section 5 of the API: model_servers/server.cc, PollFilesystemAndReloadConfig."""
+In TensorFlow Serving: model_servers/server.cc, PollFilesystemAndReloadConfig."""
 
 import logging
 import threading

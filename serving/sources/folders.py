@@ -1,6 +1,6 @@
 """Looks for versions in the base paths of all models, at once and then periodically.
 
-Section 4.1 of the API: sources/storage_path/file_system_storage_path_source.cc."""
+In TensorFlow Serving: sources/storage_path/file_system_storage_path_source.cc."""
 
 import logging
 import threading

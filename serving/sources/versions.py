@@ -1,6 +1,6 @@
 """Which versions a base path holds, and which of them a policy wants.
 
-Sections 4.1 and 4.2 of the API: sources/storage_path/file_system_storage_path_source.cc."""
+In TensorFlow Serving: sources/storage_path/file_system_storage_path_source.cc."""
 
 import logging
 import os

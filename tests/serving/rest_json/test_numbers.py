@@ -31,7 +31,7 @@ def test_doubles_have_17_digits_where_6_do_not_do():
 
 
 def one_by_one(array, long):
-    """The rule of section 7.5, without haste."""
+    """The stock server's rule, without haste."""
     found = []
     for value in array:
         if not np.isfinite(value):
