@@ -1,6 +1,7 @@
 """Makes a version ready: loads it, batches it, warms it up.
 
-In TensorFlow Serving: servables/tensorflow/saved_model_bundle_factory.cc, servables/tensorflow/bundle_factory_util.cc."""
+In TensorFlow Serving: servables/tensorflow/saved_model_bundle_factory.cc,
+servables/tensorflow/bundle_factory_util.cc."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""Text proto files, as all of TensorFlow Serving's configuration files are. In TensorFlow Serving: util/proto_util.h."""
+"""Text proto files, as all configuration files of the stock server are. In TensorFlow Serving: util/proto_util.h."""
 
 import logging
 from pathlib import Path

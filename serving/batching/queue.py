@@ -1,6 +1,7 @@
 """The batches that wait for one set of inputs and outputs.
 
-In TensorFlow: core/kernels/batching_util/shared_batch_scheduler.h. Time is handed in, in microseconds; the scheduler holds the lock."""
+In TensorFlow: core/kernels/batching_util/shared_batch_scheduler.h. Time is handed in, in microseconds; the
+scheduler holds the lock."""
 
 import threading
 from collections import deque

@@ -1,6 +1,6 @@
 """Predict: checks a request against its signature in TensorFlow Serving's order, and runs it.
 
-In TensorFlow Serving: servables/tensorflow/predict_util.cc, tf: cc/saved_model/util.cc."""
+In TensorFlow Serving: servables/tensorflow/predict_util.cc, in TensorFlow: cc/saved_model/util.cc."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
