@@ -42,6 +42,25 @@ format: $(INSTALLED) ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+BENCH := .venv-bench
+
+# torch for these two alone: on some machines plain pip fetches it with CUDA, which is gigabytes
+$(BENCH)/.installed: pyproject.toml
+	@echo "Installing seqzoo with torch into $(BENCH) (a few minutes, once) ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	@touch $(BENCH)/.installed
+
+.PHONY: test-torch
+test-torch: $(BENCH)/.installed ## the tests that need torch, in an environment of their own
+	@$(BENCH)/bin/python -m pytest tests/models/layers/test_torch_weights.py
+
+.PHONY: bench-layers
+bench-layers: $(BENCH)/.installed ## our layers beside those of Keras and torch (about 20 minutes, on an idle machine)
+	@$(BENCH)/bin/python -m benchmarks.models.layers --save benchmarks/results/layers.json
+	@$(BENCH)/bin/python -m benchmarks.models.report benchmarks/results/layers.json docs/performance.md \
+		$(if $(wildcard benchmarks/results/layers_why.md),--why benchmarks/results/layers_why.md)
+
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \
@@ -54,5 +73,5 @@ ui: $(INSTALLED) ## the MLflow experiment UI on this project's store
 	@$(BIN)/seqzoo ui
 
 .PHONY: clean
-clean: ## remove the virtual environment and caches (keeps .seqzoo: your runs and models)
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+clean: ## remove the virtual environments and caches (keeps .seqzoo: your runs and models)
+	@rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

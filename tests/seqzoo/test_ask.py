@@ -1,0 +1,79 @@
+"""`seqzoo ask` and `seqzoo serve` against a real server."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+import requests
+
+from tests.end_to_end.test_main_line import free_ports, wait_until
+from tests.training import small
+
+WEEK = '{"weather": [["rainy", "sunny"]], "first_dish": ["pie"]}'
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """`seqzoo serve` on a home that holds the cook: (home, gRPC port, HTTP port)."""
+    home = tmp_path_factory.mktemp("home")
+    exported = small.run(small.command("export", "cook", "--repository", str(home / "repository")), home)
+    assert exported.returncode == 0, exported.stderr
+    grpc_port, rest_port = free_ports(2)
+    command = small.command("serve", "cook", f"--port={grpc_port}", f"--rest_api_port={rest_port}")
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(command, env=small.environment(home), stdout=log, stderr=log)
+    try:
+        wait_until(
+            lambda: requests.get(f"http://localhost:{rest_port}/v1/models/cook", timeout=5).ok, server, home / "log"
+        )
+        yield home, grpc_port, rest_port
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
+def addresses(served):
+    _, grpc_port, rest_port = served
+    return [f"grpc://localhost:{grpc_port}", f"http://localhost:{rest_port}"]
+
+
+def test_both_faces_answer_as_json(served):
+    for url in addresses(served):
+        done = small.run(small.command("ask", "cook", "--url", url, "--inputs", WEEK), served[0])
+        assert json.loads(done.stdout) == {"dish": [["burger", "burger"]]}, done.stderr
+
+
+def test_inputs_may_lie_in_a_file_and_another_signature_be_asked(served, tmp_path):
+    (tmp_path / "week.json").write_text(WEEK)
+    options = ["--url", addresses(served)[1], "--signature", "stations", "--inputs", f"@{tmp_path / 'week.json'}"]
+    done = small.run(small.command("ask", "cook", *options), served[0])
+    assert json.loads(done.stdout)["merge"] == [[[0, 1, 0], [0, 1, 0]]], done.stderr
+
+
+def test_what_the_server_refuses_is_one_line(served):
+    foggy = WEEK.replace("sunny", "foggy")
+    done = small.run(small.command("ask", "cook", "--url", addresses(served)[0], "--inputs", foggy), served[0])
+    small.assert_one_line_error(done, "weather got [foggy]; the known words are: sunny, rainy")
+    done = small.run(small.command("ask", "nope", "--url", addresses(served)[1], "--inputs", "{}"), served[0])
+    small.assert_one_line_error(done, "Servable not found for request: Latest(nope)")
+
+
+def test_a_server_that_is_not_there_is_one_line(seqzoo_home):
+    (port,) = free_ports(1)
+    done = small.run(small.command("ask", "cook", "--url", f"http://localhost:{port}", "--inputs", WEEK), seqzoo_home)
+    small.assert_one_line_error(done, "refused")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parts"),
+    [
+        ([], ["'cook' has no example of its own; give --inputs"]),
+        (["--inputs", "{"], ["cannot be read as JSON"]),
+        (["--inputs", "[1]"], ["holds a list; expected a JSON object"]),
+        (["--inputs", "@/nowhere.json"], ["cannot be read", "No such file"]),
+    ],
+    ids=["none", "half", "a list", "no file"],
+)
+def test_inputs_that_cannot_be_used_are_one_line(inputs, parts, seqzoo_home):
+    small.assert_one_line_error(small.run(small.command("ask", "cook", *inputs), seqzoo_home), *parts)
