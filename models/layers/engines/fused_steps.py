@@ -3,9 +3,8 @@
 The parts of a sum lie in memory as in the cell's `gates`. The derivatives follow from the equations by the chain rule;
 with s = sigm(x), ds/dx = s (1 - s), and with t = tanh(x), dt/dx = 1 - t^2 (slide S3).
 
-A sigmoid is taken as sigm(x) = 1/2 + 1/2 tanh(x / 2), with the halves multiplied into the weights beforehand (`scale`):
-one kind of tanh for the whole sum, which a CPU computes faster than exponentials. So x here is x / 2 of a sigmoid gate,
-and ds/d(x/2) = 2 s (1 - s).
+A sigmoid is taken as sigm(x) = 1/2 + 1/2 tanh(x / 2), so that one kind of tanh serves the whole sum: XLA's form of the
+sigmoid with an exponential costs as much as the products.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,14 +27,12 @@ class FusedStep:
 
     forward(x, u, before) -> (after, saved): x from the input, u from the old state, each [batch, gates * units].
     backward(saved, before, after, d_after) -> (d_x, d_u, d_before): d_u None where it is d_x; d_before without what
-    comes through the recurrent kernel. scale: for each part of the sum in memory. saved: how many [batch, units]
-    forward keeps, in one tensor. splits: whether d_u differs from d_x. activations: by the step's names, the ones it
-    is written for.
+    comes through the recurrent kernel. saved: how many [batch, units] forward keeps, in one tensor. splits: whether
+    d_u differs from d_x. activations: by the step's names, the ones it is written for.
     """
 
     forward: Callable[[Tensor, Tensor, Any], tuple[Any, Tensor]]
     backward: Callable[[Tensor, Any, Any, Any], tuple[Tensor, Tensor | None, Any]]
-    scale: tuple[float, ...]
     saved: int
     splits: bool
     activations: Mapping[str, str]
@@ -43,7 +40,7 @@ class FusedStep:
 
 def lstm_forward(x: Tensor, u: Tensor, before: LSTMState) -> tuple[LSTMState, Tensor]:
     """Slide S10; saves i, f, g, o."""
-    t_i, t_f, g, t_o = tf.split(tf.tanh(x + u), 4, axis=-1)
+    t_i, t_f, g, t_o = tf.split(tf.tanh((x + u) * _scale(x, (HALF, HALF, 1.0, HALF))), 4, axis=-1)
     i, f, o = HALF + HALF * t_i, HALF + HALF * t_f, HALF + HALF * t_o
     c = f * before.c + i * g
     return LSTMState(h=o * tf.tanh(c), c=c), tf.concat([i, f, g, o], axis=-1)
@@ -54,7 +51,7 @@ def lstm_backward(saved: Tensor, before: LSTMState, after: LSTMState, d: LSTMSta
     i, f, g, o = tf.split(saved, 4, axis=-1)
     t = tf.tanh(after.c)
     d_c = d.c + d.h * o * (1 - t * t)
-    d_i, d_f, d_o = 2 * d_c * g * i * (1 - i), 2 * d_c * before.c * f * (1 - f), 2 * d.h * t * o * (1 - o)
+    d_i, d_f, d_o = d_c * g * i * (1 - i), d_c * before.c * f * (1 - f), d.h * t * o * (1 - o)
     d_x = tf.concat([d_i, d_f, d_c * i * (1 - g * g), d_o], axis=-1)
     return d_x, None, LSTMState(h=tf.zeros_like(d.h), c=d_c * f)
 
@@ -63,7 +60,7 @@ def gru_forward(x: Tensor, u: Tensor, before: GRUState) -> tuple[GRUState, Tenso
     """Cho et al., the reset gate after the product; saves z, r, the candidate, and the product that r multiplies."""
     x_z, x_r, x_h = tf.split(x, 3, axis=-1)
     u_z, u_r, u_h = tf.split(u, 3, axis=-1)
-    z, r = HALF + HALF * tf.tanh(x_z + u_z), HALF + HALF * tf.tanh(x_r + u_r)
+    z, r = HALF + HALF * tf.tanh(HALF * (x_z + u_z)), HALF + HALF * tf.tanh(HALF * (x_r + u_r))
     h = tf.tanh(x_h + r * u_h)
     return GRUState(h=z * before.h + (1 - z) * h), tf.concat([z, r, h, u_h], axis=-1)
 
@@ -72,7 +69,7 @@ def gru_backward(saved: Tensor, before: GRUState, after: GRUState, d: GRUState) 
     """From d = dE/dh after the step; x and u differ in the candidate, where r multiplies u."""
     z, r, h, u_h = tf.split(saved, 4, axis=-1)
     d_h = d.h * (1 - z) * (1 - h * h)
-    d_z, d_r = 2 * d.h * (before.h - h) * z * (1 - z), 2 * d_h * u_h * r * (1 - r)
+    d_z, d_r = d.h * (before.h - h) * z * (1 - z), d_h * u_h * r * (1 - r)
     return tf.concat([d_z, d_r, d_h], axis=-1), tf.concat([d_z, d_r, d_h * r], axis=-1), GRUState(h=d.h * z)
 
 
@@ -88,9 +85,15 @@ def vanilla_rnn_backward(
     return d.h * (1 - after.h * after.h), None, VanillaRNNState(h=tf.zeros_like(d.h))
 
 
+def _scale(like: Tensor, parts: tuple[float, ...]) -> Tensor:
+    """A number for each part of a sum, as a row for its columns."""
+    units = like.shape[-1] // len(parts)
+    return tf.constant([part for part in parts for _ in range(units)], like.dtype)
+
+
 SIGM_TANH = {"sigm": "sigmoid", "tanh": "tanh"}
 FUSED_STEPS: Mapping[Any, FusedStep] = {
-    lstm_step: FusedStep(lstm_forward, lstm_backward, (HALF, HALF, 1.0, HALF), 4, False, SIGM_TANH),
-    gru_reset_after_step: FusedStep(gru_forward, gru_backward, (HALF, HALF, 1.0), 4, True, SIGM_TANH),
-    vanilla_rnn_step: FusedStep(vanilla_rnn_forward, vanilla_rnn_backward, (1.0,), 0, False, {"tanh": "tanh"}),
+    lstm_step: FusedStep(lstm_forward, lstm_backward, 4, False, SIGM_TANH),
+    gru_reset_after_step: FusedStep(gru_forward, gru_backward, 4, True, SIGM_TANH),
+    vanilla_rnn_step: FusedStep(vanilla_rnn_forward, vanilla_rnn_backward, 0, False, {"tanh": "tanh"}),
 }

@@ -40,7 +40,6 @@ class Loops:
 
     def forward(self, x: Tensor, weights: Weights, start: tuple[Tensor, ...]) -> Walked:
         """Each state after each step; saved are the states (the outputs but for the first part) and the gates."""
-        weights = self._scaled(weights)
         steps = length(x)
         projected_at = readable(_product(x, weights.kernel) + weights.bias)
         valid_at = readable(self.valid)
@@ -71,7 +70,6 @@ class Loops:
         d_last: tuple[Tensor, ...],
     ) -> Gradients:
         """The gradients for inputs, weights and start."""
-        weights = self._scaled(weights)
         steps = length(x)
         others = walked.saved[: len(start) - 1]
         states = self.State(
@@ -108,15 +106,7 @@ class Loops:
             d_bias,
             tf.reduce_sum(d_u, axis=[0, 1]) if self.step.splits else d_bias,
         )
-        return Gradients(_product(d_z, tf.transpose(weights.kernel)), self._scaled(d_weights), tuple(d_start))
-
-    def _scaled(self, weights: Weights) -> Weights:
-        """Weights with the step's scale multiplied into their columns; their gradients take it the same way."""
-        if set(self.step.scale) == {1.0}:
-            return weights
-        units = weights.recurrent_kernel.shape[0]
-        scale = tf.constant([part for part in self.step.scale for _ in range(units)], weights.kernel.dtype)
-        return Weights(*(w * scale for w in weights))
+        return Gradients(_product(d_z, tf.transpose(weights.kernel)), d_weights, tuple(d_start))
 
     def _seen(self, h: Tensor) -> Tensor:
         return h if self.recurrent_mask is None else h * self.recurrent_mask
