@@ -36,7 +36,8 @@ def tour(once: bool) -> None:
 
     _step(2, "Serving the exported SavedModel over gRPC and HTTP, and the MLflow UI")
     with ExitStack() as companions:
-        signal.signal(signal.SIGTERM, _end)
+        for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell lets what it starts with & ignore it
+            signal.signal(number, _end)
         grpc_port = ports.choose(8500, "gRPC", click.echo)
         rest_port = ports.choose(8501, "HTTP", click.echo)
         ui_port = ports.choose(5000, "the MLflow UI", click.echo)
