@@ -1,4 +1,4 @@
-"""Who is compared: our layer and that of keras.layers, each plain and compiled by XLA, and torch.nn.
+"""Who is compared: our layer, plain, compiled by XLA and on halves, that of keras.layers in two forms, and torch.nn.
 
 A contender is made for one case by its name; all get the same inputs and weights, and are held to the same numbers
 before they are timed. The libraries are imported when a contender needs them.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.models.cases import Arrays, Case
 
-OURS, KERAS, TORCH = ("ours", "ours compiled"), ("keras", "keras compiled"), ("torch",)
+OURS, KERAS, TORCH = ("ours", "ours compiled", "ours halves"), ("keras", "keras compiled"), ("torch",)
 CONTENDERS = (*OURS, *KERAS, *TORCH)
 LIBRARY = {name: "torch_calls" if name in TORCH else "tensorflow_calls" for name in CONTENDERS}
 VALUES, GRADIENTS = 2e-5, 1e-4  # how far numbers may lie apart, relative to the largest of each array

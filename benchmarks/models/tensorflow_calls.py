@@ -22,7 +22,7 @@ tf.config.threading.set_inter_op_parallelism_threads(THREADS)
 
 
 def make(case: Case, name: str) -> Contender:
-    """The contender "ours", "keras", or one of them "compiled"."""
+    """The contender "ours", "keras", one of them "compiled", or "ours halves"."""
     traced = Traced(jit_compile=name.endswith("compiled"))
     return {"forward": forward, "gradients": gradients, "step": step, "train": train}[case.task](case, name, traced)
 
@@ -46,9 +46,9 @@ class Traced:
 
 
 def recurrent_layer(case: Case, name: str, level: int = 0, **options: Any) -> Any:
-    """Our layer on its fused engine, or the one of Keras, with the case's weights."""
-    Layer = getattr(models, case.kind)
-    layer = models.from_torch(Layer, cases.weights(case), level=level, engine="fused", **options)
+    """Our layer on its fused engine or, for halves, the compiled one, or the one of Keras, with the case's weights."""
+    Layer, engine = getattr(models, case.kind), "compiled" if name.endswith("halves") else "fused"
+    layer = models.from_torch(Layer, cases.weights(case), level=level, engine=engine, **options)
     return layer if name in OURS else models.to_keras(layer)
 
 

@@ -45,7 +45,9 @@ def test_a_row_without_torch_says_nothing_of_it():
 
 
 def test_a_row_without_us_is_refused():
-    with pytest.raises(ValueError, match="none of ours, ours compiled was measured; the rounds are of keras"):
+    with pytest.raises(
+        ValueError, match="none of ours, ours compiled, ours halves was measured; the rounds are of keras"
+    ):
         comparison({"keras": [3.0]})
 
 
