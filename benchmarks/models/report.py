@@ -25,15 +25,14 @@ is made by `make bench-layers` from `{source}`; no number on it is typed by hand
 
 {machine}
 
-A figure is the time of one call in milliseconds, float32: the median of the best half of {rounds} rounds, in which all
-contenders take turns (ours in three forms, Keras in two, torch, and again), since other work on the machine
-only ever adds time. *compiled* means `jit_compile=True`, *plain* without it, *halves* `engine="compiled"` without it;
-of our forms and of Keras's the fastest stands in a row, with its name. A ratio says how many times as fast as the rival
-we are: above 1 is faster; in brackets from the worst to the best of those rounds. Else ours is the layer on its fused engine. Inputs are [batch,
-time, features] for all (torch's `batch_first`), outputs are those of all time steps; both TensorFlow sides call a
-concrete function.
-Before they are timed, all contenders are held to the same outputs (2e-5) and gradients of inputs
-and weights (1e-4, relative to the largest of each); the farthest lay {apart} apart.
+A figure is the time of one call in milliseconds, float32: the median of the best half of {rounds} rounds, in which
+all contenders take turns (ours in three forms, Keras in two, torch, and again), since other work on the machine only
+ever adds time. *compiled* means `jit_compile=True`, *plain* without it, *halves* `engine="compiled"` without it; of
+our forms and of Keras's the fastest stands in a row, with its name. A ratio says how many times as fast as the rival
+we are: above 1 is faster; in brackets from the worst to the best of those rounds. Else ours is the layer on its fused
+engine. Inputs are [batch, time, features] for all (torch's `batch_first`), outputs are those of all time steps; both
+TensorFlow sides call a concrete function. Before they are timed, all contenders are held to the same outputs (2e-5)
+and gradients of inputs and weights (1e-4, relative to the largest of each); the farthest lay {apart} apart.
 """
 
 WHAT = {
