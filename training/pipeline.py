@@ -27,7 +27,6 @@ from training.tracking import recording, registry, store
 from training.tracking.registry import Version
 
 Say = Callable[[str], None]
-SCORE = "validation_score"
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,9 @@ def train(
 
         def validate() -> Mapping[str, float]:
             figures = task.evaluate(predict, "validation")
-            return {SCORE: task.score(figures, "validation"), **_named("validation", figures)}
+            return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
 
-        fit(model, run, inputs, targets, validate, SCORE, progress, state, recording.log_epoch, say)
+        fit(model, run, inputs, targets, validate, zoo_entry.metric, progress, state, recording.log_epoch, say)
         return _finish(task, zoo_entry, model, signatures, predict, run, progress, repository, say)
 
 
@@ -139,7 +138,7 @@ def _finish(
 ) -> Trained:
     test, baselines = task.evaluate(predict, "test"), task.baselines()
     mlflow.log_metrics(
-        {**_named("test", test), "best_epoch": progress.best_epoch, f"best_{SCORE}": progress.best_value}
+        {**_named("test", test), "best_epoch": progress.best_epoch, f"best_{zoo_entry.metric}": progress.best_value}
     )
     for name, figures in baselines.items():
         mlflow.log_metrics(_named(f"test_{name}", figures))
@@ -150,7 +149,7 @@ def _finish(
         "data": task.data.name,
         "data_sha256": task.data.sha256,
         "code_revision": code_revision(),
-        "metrics": {**_named("test", test), SCORE: progress.best_value},
+        "metrics": {**_named("test", test), zoo_entry.metric: progress.best_value},
         "parameters": run.parameters(),
     }
     text = with_figures(card(run.model), {f"{run.model} (this version)": test, **baselines}, lineage)

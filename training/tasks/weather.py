@@ -92,13 +92,16 @@ class WeatherTask:
         """Mean of the three errors, each as a share of the plain guess's; 1 is no better.
 
         The guess is persistence for the temperatures, and for rain its frequency in the training years."""
-        plain = self._baselines(part)
-        guess = {**plain["persistence"], "rain_brier": plain["climatology"]["rain_brier"]}
+        days = self._targets(part)
+        guess = baselines.scores(self.days, days, baselines.persistence(self.days, days))
+        frequency = baselines.climatology(self.days, self.split.train, days)
+        guess["rain_brier"] = baselines.scores(self.days, days, frequency)["rain_brier"]
         return float(np.mean([figures[name] / guess[name] for name in guess]))
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Persistence, climatology and the ridge regression on the test year."""
-        return self._baselines("test")
+        forecasts = baselines.baselines(self.days, self.split, "test")
+        return {name: baselines.scores(self.days, self.split.test, f) for name, f in forecasts.items()}
 
     def pictures(self, predict: Predict, history: Mapping[str, list[float]]) -> dict[str, Figure]:
         """Learning curves; the test year's forecast against what the weather was; how far probabilities hold."""
@@ -122,10 +125,6 @@ class WeatherTask:
     def window_before(self, day: int) -> Arrays:
         """The inputs of `serving_default` that ask for one day, given by its index."""
         return self._windows(np.array([day]))
-
-    def _baselines(self, part: Part) -> dict[str, dict[str, float]]:
-        forecasts = baselines.baselines(self.days, self.split, part)
-        return {name: baselines.scores(self.days, self._targets(part), f) for name, f in forecasts.items()}
 
     def _forecast(self, predict: Predict, part: Part) -> Forecast:
         outputs = predict(self._windows(self._targets(part)))
