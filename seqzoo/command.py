@@ -36,7 +36,7 @@ def list_models() -> None:
 
     for name in sorted(ZOO):
         found = entry(name)
-        click.echo(f"{name:<10} {found.task:<10} {found.data or '-':<16} {found.summary}")
+        click.echo(f"{name:<12} {found.task:<20} {found.data or '-':<18} {found.summary}")
 
 
 @cli.command()

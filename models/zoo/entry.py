@@ -6,7 +6,14 @@ from typing import Any, Literal, Protocol
 
 import keras
 
-Task = Literal["slides", "forecast"]
+Task = Literal[
+    "slides",
+    "forecast",  # to the future
+    "language-model",  # one to many: text
+    "classification",  # to one label
+    "tagging",  # to a label at each step
+    "sequence-to-sequence",
+]
 
 
 class Network(Protocol):

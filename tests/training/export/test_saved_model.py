@@ -12,10 +12,13 @@ from tensorflow_serving.apis import prediction_log_pb2
 from models.zoo import ZOO, entry
 from models.zoo.weather import COLUMNS
 from tests.training import small
+from tests.training.untrained import untrained
+from training.evaluation import exported as of_saved_model
 from training.export.command import export
 from training.export.saved_model import write
 from training.pipeline import in_memory
 from training.tasks import weather as weather_task
+from training.tasks.table import TASKS
 
 ALONE = """
 import sys
@@ -94,7 +97,24 @@ def exported(request, weather, tmp_path_factory):
     """The exported folder of each entry of the zoo."""
     if request.param == "weather":
         return request.param, weather[1]
+    if request.param in TASKS:
+        return request.param, untrained(request.param, tmp_path_factory.mktemp(request.param)).folder
     return request.param, export(request.param, tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "weather"])
+def test_every_trained_entry_answers_its_own_examples_as_in_memory(name, tmp_path):
+    made = untrained(name, tmp_path)
+    assert set(made.signatures) == set(made.task.examples())
+    for signature, inputs in made.task.examples().items():
+        expected = in_memory(made.signatures[signature])(inputs)
+        answered = of_saved_model(made.folder, signature)(inputs)
+        assert set(answered) == set(expected)
+        for alias, value in expected.items():
+            if value.dtype == object:
+                np.testing.assert_array_equal(answered[alias], value)
+            else:
+                np.testing.assert_allclose(answered[alias], value, rtol=1e-5, atol=1e-5)
 
 
 def nodes(folder):

@@ -1,0 +1,36 @@
+"""The entries of the zoo that are trained, built and exported as they are before training."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.zoo import entry
+from training.export.card import card
+from training.export.saved_model import write
+from training.run import with_settings
+from training.tasks.table import task_module
+from training.tasks.task import Task
+
+DATA: dict[str, Callable[[Path], Path]] = {}  # by entry whose data do not ship: writes made-up ones into a folder
+SETTINGS: dict[str, dict[str, str]] = {}  # by entry whose network is too large for a test
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """A task, its network's signatures in memory, and the folder they were exported to."""
+
+    task: Task
+    signatures: Mapping[str, Any]
+    folder: Path
+
+
+def untrained(name: str, folder: Path) -> Untrained:
+    """Builds and exports an entry into a folder, on made-up data where its own do not ship."""
+    module = task_module(name)
+    data = DATA[name](folder) if name in DATA else None
+    task: Task = module.prepare(with_settings(module.RUN, SETTINGS.get(name, {})), data)
+    model = task.build()
+    signatures = entry(name).signatures(model)
+    write(folder / "1", model, signatures, task.examples(), card(name), {"run_id": "none"})
+    return Untrained(task, signatures, folder / "1")
