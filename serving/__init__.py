@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from serving.client import ClientError, GrpcClient, RestClient
+    from serving.client_tls import Tls
     from serving.errors import Code, ServingError
     from serving.options import ServerOptions
     from serving.server import ModelServer
 
-__all__ = ["ClientError", "Code", "GrpcClient", "ModelServer", "RestClient", "ServerOptions", "ServingError"]
+__all__ = ["ClientError", "Code", "GrpcClient", "ModelServer", "RestClient", "ServerOptions", "ServingError", "Tls"]
 _HOMES = {
     "ClientError": "client",
     "Code": "errors",
@@ -21,6 +22,7 @@ _HOMES = {
     "RestClient": "client",
     "ServerOptions": "options",
     "ServingError": "errors",
+    "Tls": "client_tls",
 }
 
 

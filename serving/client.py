@@ -24,6 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving import tensor_proto
+from serving.client_tls import Tls
 from serving.dtypes import DTYPES
 from serving.errors import Code, ServingError
 from serving.http_codes import code_of
@@ -52,8 +53,18 @@ class _Client:
 class GrpcClient(_Client):
     """Asks over gRPC."""
 
-    def __init__(self, address: str, timeout: float = 30.0, credentials: grpc.ChannelCredentials | None = None) -> None:
-        """timeout: seconds that each call may take; credentials: of TLS, None for a plain connection."""
+    def __init__(
+        self,
+        address: str,
+        timeout: float = 30.0,
+        credentials: grpc.ChannelCredentials | None = None,
+        *,
+        tls: Tls | None = None,
+        token: str | None = None,
+    ) -> None:
+        """timeout: seconds that each call may take; tls, or gRPC's own credentials: None for a plain connection;
+        token: for a server with --auth_tokens_file. Over a plain connection everybody on the way can read it."""
+        credentials = tls.channel_credentials() if tls is not None else credentials
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self._channel = (
             grpc.insecure_channel(address, options)
@@ -61,6 +72,7 @@ class GrpcClient(_Client):
             else grpc.secure_channel(address, credentials, options)
         )
         self._timeout = timeout
+        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         self._declared: dict[Any, Mapping[str, int]] = {}  # dtypes of inputs, of the signatures asked so far
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
@@ -118,7 +130,7 @@ class GrpcClient(_Client):
 
     def _call(self, method: Any, request: Any) -> Any:
         try:
-            return method(request, timeout=self._timeout)
+            return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise ClientError(error.details() or "", Code[error.code().name]) from None
 
@@ -130,11 +142,19 @@ class GrpcClient(_Client):
 class RestClient(_Client):
     """Asks over HTTP, on one connection that is kept; not for use by several threads at once."""
 
-    def __init__(self, url: str, timeout: float = 30.0) -> None:
-        """url: `http://host:port`; timeout: seconds that each call may take."""
+    def __init__(self, url: str, timeout: float = 30.0, *, tls: Tls | None = None, token: str | None = None) -> None:
+        """url: `http://host:port` or `https://host:port`; timeout: seconds that each call may take; tls: what differs
+        from the usual with https; token: for a server with --auth_tokens_file."""
         parts = urlsplit(url if "//" in url else f"//{url}")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "localhost", parts.port, timeout=timeout)
+        host = parts.hostname or "localhost"
+        if tls is not None and parts.scheme != "https":
+            raise ValueError(f"RestClient got tls for {url!r}; expected https://host:port")
+        self._connection = (
+            http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=(tls or Tls()).context())
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, parts.port, timeout=timeout)
+        )
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._outputs: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def predict(
@@ -178,7 +198,8 @@ class RestClient(_Client):
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         try:
-            self._connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            headers = self._headers | {"Content-Type": "application/json"} if body else self._headers
+            self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
             content = response.read()
         except TimeoutError as error:

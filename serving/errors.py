@@ -69,6 +69,18 @@ class NotFoundError(ServingError):
     code = Code.NOT_FOUND
 
 
+class PermissionDeniedError(ServingError):
+    """The caller is known, and may not do this."""
+
+    code = Code.PERMISSION_DENIED
+
+
+class UnauthenticatedError(ServingError):
+    """It is not known who calls."""
+
+    code = Code.UNAUTHENTICATED
+
+
 class ResourceExhaustedError(ServingError):
     """A limit is reached."""
 

@@ -47,9 +47,10 @@ class GrpcServer:
         arguments: Sequence[tuple[str, int | str]] = (),
         credentials: grpc.ServerCredentials | None = None,
         with_health: bool = False,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         """threads: how many calls run at once; arguments: of the gRPC core; credentials: None for plain connections;
-        with_health: offer grpc.health.v1.Health as well."""
+        with_health: offer grpc.health.v1.Health as well; interceptors: see each call before it is read."""
         self._credentials = credentials
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
         options: list[tuple[str, Any]] = [
@@ -57,7 +58,7 @@ class GrpcServer:
             ("grpc.max_send_message_length", -1),
             *arguments,
         ]
-        self._server = grpc.server(self._executor, options=options)
+        self._server = grpc.server(self._executor, options=options, interceptors=interceptors)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, self._server)
         self._health = Health() if with_health else None

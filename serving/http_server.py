@@ -3,6 +3,7 @@
 uvicorn brings the event loop, HTTP/1.1 with httptools, keep-alive and pipelining."""
 
 import socket
+import ssl
 import sys
 import threading
 from typing import Any
@@ -28,18 +29,13 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bind(port: int) -> socket.socket:
-    """A listening socket on [::]:port for both IP versions, or on 0.0.0.0 where there is no IPv6; raises OSError.
+def bind(port: int, host: str = "") -> socket.socket:
+    """A listening socket on the host's first address; without a host on [::]:port for both IP versions, or on 0.0.0.0
+    where there is no IPv6. Raises OSError.
 
     The protocol is named: asyncio turns Nagle's algorithm off only for a socket that says it is TCP, and with it on an
     answer waits 40 ms for the client's delayed acknowledgement."""
-    try:
-        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        address: Any = ("::", port)
-    except OSError:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        address = ("0.0.0.0", port)
+    sock, address = _anywhere(port) if not host else _at(host, port)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
@@ -50,11 +46,28 @@ def bind(port: int) -> socket.socket:
     return sock
 
 
+def _anywhere(port: int) -> tuple[socket.socket, Any]:
+    try:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        return sock, ("::", port)
+    except OSError:
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP), ("0.0.0.0", port)
+
+
+def _at(host: str, port: int) -> tuple[socket.socket, Any]:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.socket(family, kind, socket.IPPROTO_TCP), address
+
+
 class HttpServer:
     """The application behind a bound socket."""
 
-    def __init__(self, application: Any, sock: socket.socket, grace_seconds: int) -> None:
-        """grace_seconds: how long running requests may take to end after stop()."""
+    def __init__(
+        self, application: Any, sock: socket.socket, grace_seconds: int, context: ssl.SSLContext | None = None
+    ) -> None:
+        """grace_seconds: how long running requests may take to end after stop(); context: of TLS, None for plain
+        connections."""
         self.port: int = sock.getsockname()[1]
         self._socket = sock
         config = uvicorn.Config(
@@ -70,6 +83,8 @@ class HttpServer:
             timeout_keep_alive=600,
             timeout_graceful_shutdown=grace_seconds,
         )
+        config.load()
+        config.ssl = context
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [sock]}, name="http-server", daemon=True

@@ -106,6 +106,14 @@ class ServerOptions:
         30, "longest time that running calls have to end after SIGTERM or SIGINT (not in TensorFlow Serving)"
     )
 
+    host: str = flag("", "listen on this address only, a name or number; empty: on all (not in TensorFlow Serving)")
+    rest_ssl_config_file: str = flag(
+        "", "text SSLConfig: TLS on the HTTP port, with or without client certificates (not in TensorFlow Serving)"
+    )
+    auth_tokens_file: str = flag(
+        "", "who may call, one `name role token-hash` a line, role predict or admin (not in TensorFlow Serving)"
+    )
+
     def check(self) -> None:
         """Raises InvalidArgumentError with TensorFlow Serving's text for the first rule that is broken."""
         for broken, text in _rules(self):

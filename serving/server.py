@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from serving import http_server, model_config, protos, text_proto
+from serving.access import GrpcGuard, HttpGuard
+from serving.auth_tokens import AuthTokens
 from serving.calls import Calls
 from serving.clock import Clock, SystemClock
 from serving.core import ServerCore
@@ -18,6 +20,7 @@ from serving.errors import CancelledError, ServingError
 from serving.grpc_api import ModelService, PredictionService
 from serving.grpc_server import GrpcServer, channel_arguments
 from serving.harness import Retries
+from serving.http_credentials import http_credentials
 from serving.labels import Labels
 from serving.loading import VersionLoader
 from serving.manager import Manager
@@ -46,6 +49,8 @@ class ModelServer:
     def __init__(self, options: ServerOptions, clock: Clock | None = None) -> None:
         options.check()
         self.options = options
+        self._tokens = AuthTokens(options.auth_tokens_file) if options.auth_tokens_file else None
+        self._http_credentials = http_credentials(options.rest_ssl_config_file)
         self.grpc_port = 0  # 0: not listening
         self.rest_port = 0
         self.http_error: ServingError | None = None  # why HTTP stayed off though gRPC runs
@@ -123,14 +128,16 @@ class ModelServer:
             arguments=channel_arguments(options.grpc_channel_arguments),
             credentials=credentials(options),
             with_health=options.enable_grpc_healthcheck_service,
+            interceptors=[GrpcGuard(self._tokens, self.metrics)] if self._tokens is not None else [],
         )
+        host = f"[{options.host}]" if ":" in options.host else options.host or "0.0.0.0"
         if options.port:
-            self.grpc_port = self._grpc.bind(f"0.0.0.0:{max(options.port, 0)}")
+            self.grpc_port = self._grpc.bind(f"{host}:{max(options.port, 0)}")
         if options.grpc_socket_path:
             self._grpc.bind_socket(options.grpc_socket_path)
         self._grpc.start()
         if self.grpc_port:
-            log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", self.grpc_port)
+            log.info("Running gRPC ModelServer at %s:%d ...", host, self.grpc_port)
         if options.grpc_socket_path:
             log.info("Running gRPC ModelServer at UNIX socket %s ...", options.grpc_socket_path)
 
@@ -152,12 +159,12 @@ class ModelServer:
             log.error("HTTP/REST API stays off: %s", error.message)
             return
         try:
-            sock = http_server.bind(max(options.rest_api_port, 0))
+            sock = http_server.bind(max(options.rest_api_port, 0), options.host)
         except OSError as error:
             log.error("Failed to start HTTP Server at localhost:%d (%s)", options.rest_api_port, error)
             return
         self._http_threads = ThreadPoolExecutor(max(options.rest_api_num_threads, 1), thread_name_prefix="rest")
-        application = RestApi(
+        application: Any = RestApi(
             self.calls,
             self._http_threads,
             self.metrics,
@@ -165,10 +172,14 @@ class ModelServer:
             cors=options.rest_api_enable_cors_support,
             metrics_path=metrics_path,
         )
-        self._http = http_server.HttpServer(application, sock, options.shutdown_grace_seconds)
+        if self._tokens is not None:
+            application = HttpGuard(application, self._tokens, self.metrics, options.rest_api_enable_cors_support)
+        self._http = http_server.HttpServer(
+            application, sock, options.shutdown_grace_seconds, context=self._http_credentials
+        )
         self._http.start()
         self.rest_port = self._http.port
-        log.info("Exporting HTTP/REST API at:localhost:%d ...", self.rest_port)
+        log.info("Exporting HTTP/REST API at:%s:%d ...", options.host or "localhost", self.rest_port)
 
     def stop(self) -> None:
         """Takes no new calls, lets running ones end, for shutdown_grace_seconds at most, unloads the models.

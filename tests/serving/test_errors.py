@@ -20,7 +20,7 @@ def test_a_status_prints_as_code_and_message():
 def test_each_kind_of_error_has_its_own_code():
     kinds = errors.ServingError.__subclasses__()
     ours = [kind for kind in kinds if kind.__module__ == "serving.errors"]
-    assert len({kind.code for kind in ours}) == len(ours) == 10
+    assert len({kind.code for kind in ours}) == len(ours) == 12
 
 
 def test_an_error_of_the_runtime_keeps_its_code_and_text():

@@ -29,3 +29,19 @@ def test_without_ipv6_it_listens_on_ipv4(monkeypatch):
     monkeypatch.setattr(socket, "socket", no_ipv6)
     with http_server.bind(0) as sock:
         assert sock.getsockname()[0] == "0.0.0.0"
+
+
+@pytest.mark.parametrize(("host", "other"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1")])
+def test_a_host_is_the_only_address(host, other):
+    with http_server.bind(0, host) as sock:
+        port = sock.getsockname()[1]
+        assert sock.proto == socket.IPPROTO_TCP
+        with socket.create_connection((host, port)):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((other, port))
+
+
+def test_a_host_that_is_none_is_an_error():
+    with pytest.raises(OSError, match=r"."):
+        http_server.bind(0, "no such host")

@@ -356,3 +356,15 @@ def test_calls_that_run_are_answered_before_the_server_ends(tmp_path, written):
     for thread in threads:
         thread.join(30)
     assert found == {"grpc": "answered", "rest": "answered"}
+
+
+@pytest.mark.parametrize(("host", "other"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1")])
+def test_a_host_is_the_only_address_of_both_faces(base, host, other, logged):
+    with on_free_ports(base, host=host) as server:
+        shown = f"[{host}]" if ":" in host else host
+        assert Grpc(f"{shown}:{server.grpc_port}").predict("scale", X)["y"] == 2
+        assert requests.get(f"http://{shown}:{server.rest_port}/v1/models/scale", timeout=30).ok
+        for port in (server.grpc_port, server.rest_port):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((other, port), timeout=5)
+    assert f"Running gRPC ModelServer at {shown}:{server.grpc_port} ..." in logged()

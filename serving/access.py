@@ -1,0 +1,110 @@
+"""Asks every call for its token, in front of either face; not there at all without --auth_tokens_file.
+
+Health checks are open: who probes a port carries no token, and learns only that the server is up. So are the
+questions of browsers before a call (OPTIONS), which cannot carry one."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from serving.auth_tokens import AuthTokens
+from serving.errors import Code, ServingError
+from serving.grpc_api import GRPC_STATUS, shortened
+from serving.http_codes import HTTP_STATUS
+from serving.rest_api import CORS, JSON, Scope, error_body
+from serving.server_metrics import ServerMetrics
+
+log = logging.getLogger(__name__)
+OPEN = "/grpc.health.v1.Health/"
+ADMIN = frozenset(["/tensorflow.serving.ModelService/HandleReloadConfigRequest"])
+HEADER = "authorization"
+CHALLENGE = 'Bearer realm="model server"'  # RFC 6750, 3
+WITH_AUTHORIZATION = [
+    (name, value + b", Authorization" if name == b"access-control-allow-headers" else value) for name, value in CORS
+]
+
+
+class GrpcGuard(grpc.ServerInterceptor):
+    """In front of the gRPC services."""
+
+    def __init__(self, tokens: AuthTokens, metrics: ServerMetrics) -> None:
+        self._tokens = tokens
+        self._metrics = metrics
+
+    def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
+        """The handler of the call, or one that refuses it without reading its message."""
+        if details.method.startswith(OPEN):
+            return continuation(details)
+        given = [value for name, value in details.invocation_metadata if name == HEADER]
+        try:
+            if details.method in ADMIN:
+                caller = self._tokens.admin([_text(value) for value in given])
+                log.info("%s calls %s", caller.name, details.method)
+            else:
+                self._tokens.caller([_text(value) for value in given])
+        except ServingError as error:
+            self._metrics.answered("", error.code.name, "", "GRPC", 0)
+            return _refusing(error)
+        return continuation(details)
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _refusing(error: ServingError) -> Any:
+    """A handler for streams: it begins before the message has come, which may be large, or never come."""
+
+    def refuse(_: Any, context: Any) -> None:
+        if error.code is Code.UNAUTHENTICATED:
+            context.set_trailing_metadata((("www-authenticate", CHALLENGE),))
+        context.abort(GRPC_STATUS[error.code], shortened(error.message))
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+class HttpGuard:
+    """In front of the REST application. None of its calls wants an admin."""
+
+    def __init__(self, application: Any, tokens: AuthTokens, metrics: ServerMetrics, cors: bool) -> None:
+        """cors: refusals carry the headers for browsers as well."""
+        self._application = application
+        self._tokens = tokens
+        self._metrics = metrics
+        self._cors = WITH_AUTHORIZATION if cors else []
+
+    async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+        """One request: passed on, or refused before its body is read."""
+        if scope.get("method") == "OPTIONS":
+            await self._application(scope, receive, self._allowing(send))
+            return
+        try:
+            self._tokens.caller(
+                [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+            )
+        except ServingError as error:
+            await self._refuse(error, send)
+            return
+        await self._application(scope, receive, send)
+
+    async def _refuse(self, error: ServingError, send: Callable[[Any], Any]) -> None:
+        self._metrics.answered("", error.code.name, "", "REST", 0)
+        body = error_body(error)
+        headers = [JSON, *self._cors, (b"content-length", str(len(body)).encode())]
+        if error.code is Code.UNAUTHENTICATED:
+            headers.append((b"www-authenticate", CHALLENGE.encode()))
+        await send({"type": "http.response.start", "status": HTTP_STATUS[error.code], "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _allowing(self, send: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Tells browsers that the call that follows may carry a token."""
+
+        async def with_authorization(message: Any) -> None:
+            if self._cors and message["type"] == "http.response.start":
+                others = [pair for pair in message["headers"] if pair not in CORS]
+                message = message | {"headers": [*others, *self._cors]}
+            await send(message)
+
+        return with_authorization
