@@ -9,6 +9,7 @@ from serving import servable
 from serving.batching import parameters as batching_parameters
 from serving.batching.batched import BatchedServable, parameters_for
 from serving.batching.parameters import Parameters
+from serving.batching.ragged_servable import RaggedServable, has_lengths
 from serving.batching.scheduler import Scheduler
 from serving.calls.inference import Inference
 from serving.clock import Clock
@@ -31,6 +32,7 @@ class VersionLoader:
         self._clock = clock
         self._per_model = options.enable_per_model_batching_parameters
         self._batching = _batching(options)
+        self._ragged = options.enable_ragged_batching and not options.enable_batching
         self._scheduler: Scheduler | None = None
         if self._batching is not None:
             self._scheduler = Scheduler(self._batching.num_batch_threads, clock)
@@ -69,6 +71,8 @@ class VersionLoader:
         return loaded
 
     def _batched(self, loaded: Servable, folder: str) -> Servable:
+        if self._ragged:
+            return RaggedServable(loaded, self._clock) if has_lengths(loaded) else loaded
         if self._batching is None or self._scheduler is None:
             return loaded
         parameters = parameters_for(folder, self._batching, self._per_model)

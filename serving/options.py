@@ -97,6 +97,11 @@ class ServerOptions:
         "(not in TensorFlow Serving)",
     )
 
+    enable_ragged_batching: bool = flag(
+        True,
+        "join requests to signatures with an input `lengths`, padded to the longest; not with --enable_batching (not "
+        "in TensorFlow Serving)",
+    )
     compile_signatures: bool = flag(
         False,
         "compile signatures by XLA for the shapes that are often asked for, aside, where that is faster and every "

@@ -144,7 +144,7 @@ class RestApi:
             signature = servable.signatures.get(spec.signature)
             if signature is None:
                 raise InvalidArgumentError(f'Serving signature name: "{spec.signature}" not found in signature def')
-            inputs, form = predict_request.tensors(document, signature.inputs)
+            inputs, form = predict_request.tensors(document, signature.inputs, signature.may_omit)
             outputs = self._calls.predict(servable, spec.signature, inputs, timeout_ms=self._timeout_ms)
         return predict_response.encode(outputs, form)
 

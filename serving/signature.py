@@ -19,6 +19,7 @@ class Slot:
     alias: str
     tensor: str
     dtype: int
+    shape: tuple[int, ...] | None = None  # as declared, -1 where a size is free; None: not even the rank is known
 
     @property
     def dtype_name(self) -> str:
@@ -36,6 +37,7 @@ class Signature:
     outputs: Mapping[str, Slot]
     defaults: Mapping[str, np.ndarray] = field(default_factory=dict)
     proto: Any = None  # the SignatureDef as it stands in the file
+    may_omit: frozenset[str] = frozenset()  # aliases of inputs that the servable fills in when a request has none
 
 
 def from_proto(name: str, proto: Any) -> Signature:
@@ -51,4 +53,10 @@ def from_proto(name: str, proto: Any) -> Signature:
 
 
 def _slots(tensors: Mapping[str, Any]) -> dict[str, Slot]:
-    return {alias: Slot(alias, info.name, info.dtype) for alias, info in sorted(tensors.items())}
+    return {alias: Slot(alias, info.name, info.dtype, _shape(info)) for alias, info in sorted(tensors.items())}
+
+
+def _shape(info: Any) -> tuple[int, ...] | None:
+    if info.tensor_shape.unknown_rank:
+        return None
+    return tuple(dimension.size for dimension in info.tensor_shape.dim)

@@ -32,7 +32,8 @@ def find_signature(servable: Servable, name: str, check_method_name: bool) -> Si
 def feeds(
     signature: Signature, inputs: Mapping[str, Wire], decode: Callable[[Wire], np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Tensor name -> array for each input of the signature; absent ones come from its defaults.
+    """Tensor name -> array for each input of the signature; absent ones come from its defaults, or stay absent where
+    the signature says that they may.
 
     Raises INVALID_ARGUMENT when aliases are missing, unknown, or do not decode."""
     _check_number(signature, inputs)
@@ -45,7 +46,7 @@ def feeds(
                 raise InvalidArgumentError(f"tensor parsing error: {alias}") from None
         elif alias in signature.defaults:
             fed[slot.tensor] = signature.defaults[alias]
-        else:
+        elif alias not in signature.may_omit:
             raise InvalidArgumentError(
                 f"Signature input alias: {alias}(feed name: {slot.tensor}) not found in request and no default value "
                 f"provided. Inputs expected to be in the request {{{_joined(inputs)}}}, or default input alias set: "
@@ -62,7 +63,8 @@ def feeds(
 
 def _check_number(signature: Signature, inputs: Mapping[str, object]) -> None:
     too_many = len(inputs) > len(signature.inputs)
-    too_few = len(inputs) < len(signature.inputs) and not signature.defaults
+    omitted = sum(alias not in inputs for alias in signature.may_omit)
+    too_few = len(inputs) < len(signature.inputs) - omitted and not signature.defaults
     if too_many or too_few:
         given, known = set(inputs), set(signature.inputs)
         raise InvalidArgumentError(

@@ -3,7 +3,7 @@
 In TensorFlow Serving: util/json_tensor.cc, FillPredictRequestFromJson."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -75,11 +75,15 @@ def _names_are_unique(value: Any, body: bytes) -> bool:
     return members == body.count(b'":')
 
 
-def tensors(document: Document, inputs: Mapping[str, Slot]) -> tuple[Arrays, Form]:
-    """Alias -> array for each input of the signature, and the form of the request."""
+def tensors(document: Document, inputs: Mapping[str, Slot], may_omit: Set[str] = frozenset()) -> tuple[Arrays, Form]:
+    """Alias -> array for each input of the signature, and the form of the request.
+
+    may_omit: inputs that a request need not have; rows have them all or none."""
     if not inputs:
         raise InvalidArgumentError(f"Failed to get input map for signature: {document.signature_name or 'DEFAULT'}")
     members = document.members
+    if may_omit:
+        inputs = _without_omitted(members, inputs, may_omit)
     if "instances" in members and "inputs" in members:
         raise InvalidArgumentError(
             f"JSON Value: {text_of(members)} Not formatted correctly expecting only one of 'inputs' or 'instances' "
@@ -90,6 +94,15 @@ def tensors(document: Document, inputs: Mapping[str, Slot]) -> tuple[Arrays, For
     if "inputs" in members:
         return _columns(members["inputs"], inputs, document.plain), Form.COLUMN
     raise InvalidArgumentError("Missing 'inputs' or 'instances' key")
+
+
+def _without_omitted(members: Mapping[str, Any], inputs: Mapping[str, Slot], may_omit: Set[str]) -> Mapping[str, Slot]:
+    """The inputs that a request is to have: those that may be omitted count where its value, or its first row, has
+    them."""
+    rows = members.get("instances")
+    value = rows[0] if isinstance(rows, list) and rows else members.get("inputs")
+    given = value if isinstance(value, dict) and not is_base64(value) else ()
+    return {alias: slot for alias, slot in inputs.items() if alias not in may_omit or alias in given}
 
 
 def _columns(value: Any, inputs: Mapping[str, Slot], plain: bool) -> Arrays:

@@ -40,12 +40,13 @@ def written(tmp_path_factory):
         "scale": exports.scale(root / "scale" / "1", 2),
         "kinds": exports.kinds(root / "kinds" / "1"),
         "tf1": exports.tf1(root / "tf1" / "123"),
+        "ragged": exports.ragged(root / "ragged" / "1"),
     }
 
 
 @pytest.fixture(scope="session")
 def repository(written, tmp_path_factory):
-    """scale with versions 1 (times 2) and 2 (times 3), kinds, tf1."""
+    """scale with versions 1 (times 2) and 2 (times 3), kinds, tf1, ragged."""
     root = tmp_path_factory.mktemp("repository")
     for name, folder in written.items():
         (root / name).mkdir()
@@ -64,6 +65,7 @@ def config_file(repository):
         'version_labels { key: "gone" value: 9 } }',
         f'config {{ name: "kinds" base_path: "{repository}/kinds" model_platform: "tensorflow" }}',
         f'config {{ name: "tf1" base_path: "{repository}/tf1" model_platform: "tensorflow" }}',
+        f'config {{ name: "ragged" base_path: "{repository}/ragged" model_platform: "tensorflow" }}',
     ]
     path.write_text(f"model_config_list {{ {' '.join(entries)} }}")
     return path

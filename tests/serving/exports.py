@@ -141,6 +141,56 @@ def tf1(folder, feature="x"):
     return Path(folder)
 
 
+class Ragged(tf.Module):
+    """A masked recurrence over x [batch, time, 3]: its last state h, its states, and which steps count.
+
+    Refuses an x above 100, as a graph with an assertion does; `bare` has no assertion and no `lengths`."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = tf.Variable(0.5 * tf.random.stateless_normal([4, 4], [1, 2]))
+        self.kernel = tf.Variable(tf.random.stateless_normal([3, 4], [3, 4]))
+
+    def run(self, x, valid):
+        inputs = tf.transpose(tf.einsum("btf,fu->btu", x, self.kernel), [1, 0, 2])
+
+        def step(before, now):
+            z, counts = now
+            return tf.where(counts[:, None], tf.tanh(z + tf.matmul(before, self.weight)), before)
+
+        states = tf.scan(step, (inputs, tf.transpose(valid)), tf.zeros([tf.shape(x)[0], 4]))
+        states = tf.transpose(states, [1, 0, 2])
+        return {"h": states[:, -1], "states": states}
+
+    def serving_default(self, x, lengths):
+        with tf.control_dependencies([tf.debugging.assert_less_equal(x, 100.0, "x is above 100")]):
+            valid = tf.sequence_mask(lengths, tf.shape(x)[1])
+        return {**self.run(x, valid), "valid": valid, "names": tf.where(valid, "step", "none")}
+
+    def unchecked(self, x, lengths):
+        return self.run(x, tf.sequence_mask(lengths, tf.shape(x)[1]))
+
+    def bare(self, x):
+        return self.run(x, tf.ones(tf.shape(x)[:2], tf.bool))
+
+    def halved(self, x, lengths):
+        """Its states are every second one, which the declared shape does not tell."""
+        return {"states": self.unchecked(x, lengths)["states"][:, ::2]}
+
+
+def ragged(folder):
+    """Writes Ragged, each method as a signature."""
+    module = Ragged()
+    x, lengths = tf.TensorSpec([None, None, 3], tf.float32, "x"), tf.TensorSpec([None], tf.int32, "lengths")
+    found = {
+        name: tf.function(getattr(module, name)).get_concrete_function(x, lengths)
+        for name in ("serving_default", "unchecked", "halved")
+    }
+    found["bare"] = tf.function(module.bare).get_concrete_function(x)
+    tf.saved_model.save(module, str(folder), signatures=found)
+    return Path(folder)
+
+
 def broken(folder):
     """A version whose saved_model.pb is no SavedModel."""
     folder = Path(folder)
