@@ -4,6 +4,7 @@ In TensorFlow Serving: model_servers/main.cc."""
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from serving.log import import_tensorflow, log, to_stderr
 from serving.options import ServerOptions
 
 FAILED = 255
+MOST_FILES = 1 << 16
 
 
 def main(arguments: list[str]) -> int:
@@ -34,6 +36,7 @@ def main(arguments: list[str]) -> int:
     if parsed.unknown:
         print(f"unknown argument: {parsed.unknown[0]}\n{usage('python -m serving')}", end="", flush=True)
     to_stderr()
+    allow_connections()
     for name in parsed.options.not_built():
         log.warning("--%s is not supported by this server yet and has no effect", name)
     ending = threading.Event()
@@ -46,6 +49,14 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     return serve(parsed.options, ending)
+
+
+def allow_connections() -> None:
+    """As many open files as the system lets us have: each connection is one, and a shell's default is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def serve(options: ServerOptions, ending: threading.Event) -> int:

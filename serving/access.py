@@ -35,19 +35,24 @@ class GrpcGuard(grpc.ServerInterceptor):
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         """The handler of the call, or one that refuses it without reading its message."""
+        error = self._refusal(details)
+        return continuation(details) if error is None else _refusing(error)
+
+    def _refusal(self, details: Any) -> ServingError | None:
+        """Why the call is refused; None when it is not."""
         if details.method.startswith(OPEN):
-            return continuation(details)
-        given = [value for name, value in details.invocation_metadata if name == HEADER]
+            return None
+        given = [_text(value) for name, value in details.invocation_metadata if name == HEADER]
         try:
             if details.method in ADMIN:
-                caller = self._tokens.admin([_text(value) for value in given])
+                caller = self._tokens.admin(given)
                 log.info("%s calls %s", caller.name, details.method)
             else:
-                self._tokens.caller([_text(value) for value in given])
+                self._tokens.caller(given)
         except ServingError as error:
             self._metrics.answered("", error.code.name, "", "GRPC", 0)
-            return _refusing(error)
-        return continuation(details)
+            return error
+        return None
 
 
 def _text(value: Any) -> str:

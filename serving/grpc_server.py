@@ -48,17 +48,25 @@ class GrpcServer:
         credentials: grpc.ServerCredentials | None = None,
         with_health: bool = False,
         interceptors: Sequence[grpc.ServerInterceptor] = (),
+        max_concurrent_calls: int = 0,
+        max_receive_bytes: int = LARGEST_MESSAGE,
     ) -> None:
         """threads: how many calls run at once; arguments: of the gRPC core; credentials: None for plain connections;
-        with_health: offer grpc.health.v1.Health as well; interceptors: see each call before it is read."""
+        with_health: offer grpc.health.v1.Health as well; interceptors: see each call before it is read;
+        max_concurrent_calls: one beyond is refused at once, 0 for no limit; max_receive_bytes: of one request."""
         self._credentials = credentials
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
         options: list[tuple[str, Any]] = [
-            ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+            ("grpc.max_receive_message_length", max_receive_bytes),
             ("grpc.max_send_message_length", -1),
             *arguments,
         ]
-        self._server = grpc.server(self._executor, options=options, interceptors=interceptors)
+        self._server = grpc.server(
+            self._executor,
+            options=options,
+            interceptors=interceptors,
+            maximum_concurrent_rpcs=max_concurrent_calls or None,
+        )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, self._server)
         self._health = Health() if with_health else None

@@ -2,31 +2,20 @@
 
 uvicorn brings the event loop, HTTP/1.1 with httptools, keep-alive and pipelining."""
 
+import asyncio
 import socket
 import ssl
-import sys
 import threading
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from serving.http_limits import Connections, HttpLimits
+from serving.http_protocol import Protocol
 
 BACKLOG = 1024
-NOT_IMPLEMENTED = b"<html><head><title>501 Not Implemented</title></head><body><h1>Not Implemented</h1></body></html>\n"
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol, with the stock server's answer to a method that HTTP does not know."""
-
-    def send_400_response(self, msg: str) -> None:
-        """Called while the parser's error is being handled."""
-        if not isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError):
-            super().send_400_response(msg)
-            return
-        head = b"content-type: text/html\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(NOT_IMPLEMENTED)
-        self.transport.write(STATUS_LINE[501] + head + NOT_IMPLEMENTED)
-        self.transport.close()
+KEEP_ALIVE_SECONDS = 86_400  # uvicorn's own limit: ours, which sees more, comes first
 
 
 def bind(port: int, host: str = "") -> socket.socket:
@@ -64,15 +53,22 @@ class HttpServer:
     """The application behind a bound socket."""
 
     def __init__(
-        self, application: Any, sock: socket.socket, grace_seconds: int, context: ssl.SSLContext | None = None
+        self,
+        application: Any,
+        sock: socket.socket,
+        grace_seconds: int,
+        *,
+        limits: HttpLimits,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        """grace_seconds: how long running requests may take to end after stop(); context: of TLS, None for plain
-        connections."""
+        """grace_seconds: how long running requests may take to end after stop(); limits: of requests and
+        connections; context: of TLS, None for plain connections."""
+        protocol = partial(Protocol, limits=limits, open_connections=Connections())
         self.port: int = sock.getsockname()[1]
         self._socket = sock
         config = uvicorn.Config(
             application,
-            http=Protocol,
+            http=cast(type[asyncio.Protocol], protocol),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -80,7 +76,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             backlog=BACKLOG,
-            timeout_keep_alive=600,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=grace_seconds,
         )
         config.load()

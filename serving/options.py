@@ -10,6 +10,13 @@ from typing import Any
 from serving.errors import InvalidArgumentError
 
 CPUS = os.cpu_count() or 1
+LIMITS = (
+    "max_concurrent_requests",
+    "rest_api_max_body_bytes",
+    "rest_api_max_header_bytes",
+    "rest_api_receive_timeout_seconds",
+    "rest_api_keep_alive_seconds",
+)
 ACCEPTED = "accepted for compatibility, has no effect here"
 
 
@@ -119,6 +126,30 @@ class ServerOptions:
         "", "who may call, one `name role token-hash` a line, role predict or admin (not in TensorFlow Serving)"
     )
 
+    max_concurrent_requests: int = flag(
+        1000,
+        "calls answered at once on each face; one beyond gets RESOURCE_EXHAUSTED (429) at once; 0: no limit (not in "
+        "TensorFlow Serving)",
+    )
+    rest_api_max_body_bytes: int = flag(
+        1 << 28, "largest body of an HTTP request, else 413; 0: no limit (not in TensorFlow Serving)", kind="int64"
+    )
+    rest_api_max_header_bytes: int = flag(
+        1 << 16,
+        "most bytes in the target and headers of an HTTP request, else 431; 0: no limit (not in TensorFlow Serving)",
+    )
+    rest_api_receive_timeout_seconds: int = flag(
+        60,
+        "longest time from the first to the last byte of an HTTP request, and a second more for every 16 KiB of it, "
+        "else 408; 0: no limit (not in TensorFlow Serving)",
+    )
+    rest_api_keep_alive_seconds: int = flag(
+        600, "an HTTP connection without a request is closed after this time; 0: never (not in TensorFlow Serving)"
+    )
+    grpc_max_receive_message_bytes: int = flag(
+        (1 << 31) - 1, "largest gRPC request, else RESOURCE_EXHAUSTED (not in TensorFlow Serving)"
+    )
+
     def check(self) -> None:
         """Raises InvalidArgumentError with TensorFlow Serving's text for the first rule that is broken."""
         for broken, text in _rules(self):
@@ -160,6 +191,17 @@ def _rules(options: ServerOptions) -> list[tuple[bool, str]]:
             "Either configure server_options.tensorflow_session_parallelism or "
             "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
             "separately. You cannot configure all.",
+        ),
+        *(
+            (
+                getattr(options, name) < 0,
+                f"{name} is {getattr(options, name)}; expected a number that is not negative, 0 for no limit.",
+            )
+            for name in LIMITS
+        ),
+        (
+            options.grpc_max_receive_message_bytes < 1,
+            f"grpc_max_receive_message_bytes is {options.grpc_max_receive_message_bytes}; expected a positive number.",
         ),
         (
             options.aspired_version_policy not in policies,

@@ -21,6 +21,7 @@ from serving.calls.examples import serialized
 from serving.calls.status import SIGNATURE_DEF
 from serving.errors import Code, DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
 from serving.http_codes import HTTP_STATUS
+from serving.http_limits import Concurrency
 from serving.log import log_unexpected
 from serving.rest_json import examples, predict_request, predict_response
 from serving.rest_json.printing import quoted
@@ -61,13 +62,16 @@ class RestApi:
         timeout_in_ms: int = 30_000,
         cors: bool = False,
         metrics_path: str = "",
+        max_concurrent_calls: int = 0,
     ) -> None:
         """timeout_in_ms: the longest a call may take, <= 0 for no limit; cors: add the headers for browsers;
-        metrics_path: where Prometheus finds the metrics, empty for nowhere."""
+        metrics_path: where Prometheus finds the metrics, empty for nowhere; max_concurrent_calls: one beyond is
+        refused, 0 for no limit."""
         self._calls = calls
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
+        self._at_once = Concurrency(max_concurrent_calls)
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
         self._cors = CORS if cors else ()
         self._run: dict[str, Callable[[ModelSpec, bytes], bytes]] = {
@@ -110,7 +114,8 @@ class RestApi:
             if found.call in self._look:
                 content = self._look[found.call](found.spec)
             else:
-                content = await self._in_time(self._run[found.call], found.spec, _unpacked(scope, body))
+                with self._at_once:
+                    content = await self._in_time(self._run[found.call], found.spec, scope, body)
         except ServingError as error:
             status, content = error.code, error_body(error)
         except Exception as error:
@@ -128,9 +133,11 @@ class RestApi:
             return Answer(400, text.encode(), (TEXT,))
         return Answer(200, self._metrics.text().encode("utf-8", "surrogateescape"), (TEXT,))
 
-    async def _in_time(self, call: Callable[[ModelSpec, bytes], bytes], spec: ModelSpec, body: bytes) -> bytes:
-        """What the call gives, on a thread of the executor."""
-        running = asyncio.get_running_loop().run_in_executor(self._executor, call, spec, body)
+    async def _in_time(
+        self, call: Callable[[ModelSpec, bytes], bytes], spec: ModelSpec, scope: Scope, body: bytes
+    ) -> bytes:
+        """What the call gives, on a thread of the executor, which also unpacks the body."""
+        running = asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(spec, _unpacked(scope, body)))
         try:
             return await asyncio.wait_for(running, None if self._timeout_ms is None else self._timeout_ms / 1000)
         except TimeoutError:

@@ -21,6 +21,7 @@ from serving.grpc_api import ModelService, PredictionService
 from serving.grpc_server import GrpcServer, channel_arguments
 from serving.harness import Retries
 from serving.http_credentials import http_credentials
+from serving.http_limits import HttpLimits
 from serving.labels import Labels
 from serving.loading import VersionLoader
 from serving.manager import Manager
@@ -129,6 +130,8 @@ class ModelServer:
             credentials=credentials(options),
             with_health=options.enable_grpc_healthcheck_service,
             interceptors=[GrpcGuard(self._tokens, self.metrics)] if self._tokens is not None else [],
+            max_concurrent_calls=options.max_concurrent_requests,
+            max_receive_bytes=options.grpc_max_receive_message_bytes,
         )
         host = f"[{options.host}]" if ":" in options.host else options.host or "0.0.0.0"
         if options.port:
@@ -171,11 +174,16 @@ class ModelServer:
             timeout_in_ms=options.rest_api_timeout_in_ms,
             cors=options.rest_api_enable_cors_support,
             metrics_path=metrics_path,
+            max_concurrent_calls=options.max_concurrent_requests,
         )
         if self._tokens is not None:
             application = HttpGuard(application, self._tokens, self.metrics, options.rest_api_enable_cors_support)
         self._http = http_server.HttpServer(
-            application, sock, options.shutdown_grace_seconds, context=self._http_credentials
+            application,
+            sock,
+            options.shutdown_grace_seconds,
+            limits=HttpLimits.of(options),
+            context=self._http_credentials,
         )
         self._http.start()
         self.rest_port = self._http.port

@@ -11,7 +11,7 @@ from tensorflow.core.framework import tensor_pb2
 from serving.dtypes import DTYPES, STRING, DType, of_array
 
 TensorProto = tensor_pb2.TensorProto
-LARGEST_BYTES = 2**31  # of one tensor that is filled up from few values: as much as a message can bring
+LARGEST_BYTES = 2**28  # of one tensor that is filled up from few values: so few bytes may not take more memory
 PACKED_TAGS = {
     "float_val": b"\x2a",
     "double_val": b"\x32",
