@@ -17,7 +17,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from serving.command_line import parse, usage
 from serving.errors import InternalError, ServingError
-from serving.log import import_tensorflow, log, to_stderr
+from serving.log import import_tensorflow, to_stderr
 from serving.options import ServerOptions
 
 FAILED = 255
@@ -37,8 +37,6 @@ def main(arguments: list[str]) -> int:
         print(f"unknown argument: {parsed.unknown[0]}\n{usage('python -m serving')}", end="", flush=True)
     to_stderr()
     allow_connections()
-    for name in parsed.options.not_built():
-        log.warning("--%s is not supported by this server yet and has no effect", name)
     ending = threading.Event()
 
     def end(*_: object) -> None:

@@ -69,7 +69,7 @@ def usage(program: str) -> str:
     lines = [f"usage: {program}", "Flags:"]
     for flag in fields(ServerOptions):
         default = f"{str(flag.default).lower() if isinstance(flag.default, bool) else flag.default!r}".replace("'", '"')
-        lines.append(f"\t{f'--{flag.name}={default}':<40}\t{flag.metadata['kind']}\t{_text(flag)}")
+        lines.append(f"\t{f'--{flag.name}={default}':<40}\t{flag.metadata['kind']}\t{flag.metadata['text']}")
     return "\n".join(lines) + "\n"
 
 
@@ -78,13 +78,9 @@ def table() -> str:
     rows = ["| Flag | Type | Default | Meaning |", "|---|---|---|---|"]
     for flag in fields(ServerOptions):
         default = f"`{str(flag.default).lower() if isinstance(flag.default, bool) else flag.default}`"
-        if "times the CPUs" in flag.metadata["text"] or flag.name == "num_tflite_pools":
+        if re.search(r"\(default: .*CPUs\)", flag.metadata["text"]):
             default = "by CPUs"
         if flag.default == "":
             default = ""
-        rows.append(f"| `{flag.name}` | {flag.metadata['kind']} | {default} | {_text(flag)} |")
+        rows.append(f"| `{flag.name}` | {flag.metadata['kind']} | {default} | {flag.metadata['text']} |")
     return "\n".join(rows) + "\n"
-
-
-def _text(flag: Field[Any]) -> str:
-    return flag.metadata["text"] + ("" if flag.metadata["built"] else " (not built yet: giving it prints a warning)")

@@ -6,18 +6,16 @@ servables/tensorflow/bundle_factory_util.cc."""
 from concurrent.futures import ThreadPoolExecutor
 
 from serving import servable
-from serving.batching import parameters as batching_parameters
 from serving.batching.batched import BatchedServable, parameters_for
-from serving.batching.parameters import Parameters
 from serving.batching.ragged_servable import RaggedServable, has_lengths
 from serving.batching.scheduler import Scheduler
 from serving.calls.inference import Inference
 from serving.clock import Clock
 from serving.compiled import CompiledServable
 from serving.options import ServerOptions
+from serving.platform_config import load_settings
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
-from serving.session_config import session_config
 from serving.warmup import Warmup
 
 
@@ -26,13 +24,12 @@ class VersionLoader:
 
     def __init__(self, options: ServerOptions, metrics: ServerMetrics, clock: Clock) -> None:
         """Raises ServingError for a file of parameters that cannot be read."""
-        self._tags = options.saved_model_tags.split(",")
-        self._session_config = session_config(options)
+        self._settings = load_settings(options)
         self._metrics = metrics
         self._clock = clock
         self._per_model = options.enable_per_model_batching_parameters
-        self._batching = _batching(options)
-        self._ragged = options.enable_ragged_batching and not options.enable_batching
+        self._batching = self._settings.batching
+        self._ragged = options.enable_ragged_batching and self._batching is None
         self._scheduler: Scheduler | None = None
         if self._batching is not None:
             self._scheduler = Scheduler(self._batching.num_batch_threads, clock)
@@ -40,9 +37,9 @@ class VersionLoader:
         if options.compile_signatures:
             self._compiler = ThreadPoolExecutor(1, thread_name_prefix="compile")
         self._warmup: Warmup | None = None
-        if options.enable_model_warmup:
+        if self._settings.warmup:
             inference = Inference(metrics, options.enable_signature_method_name_check)
-            self._warmup = Warmup(inference, metrics, options.num_request_iterations_for_warmup)
+            self._warmup = Warmup(inference, metrics, self._settings.warmup_iterations)
 
     def start(self) -> None:
         """Starts the batching threads, if there are any."""
@@ -58,9 +55,9 @@ class VersionLoader:
 
     def __call__(self, name: str, version: int, folder: str) -> Servable:
         """The version, ready for calls; raises ServingError and leaves nothing open when it cannot be."""
-        loaded = servable.load(name, version, folder, tags=self._tags, config=self._session_config)
+        loaded, is_saved_model = self._loaded(name, version, folder)
         try:
-            if self._compiler is not None:
+            if self._compiler is not None and is_saved_model:
                 loaded = CompiledServable(loaded, folder, self._compiler)
             loaded = self._batched(loaded, folder)
             if self._warmup is not None:
@@ -69,6 +66,17 @@ class VersionLoader:
             loaded.close()
             raise
         return loaded
+
+    def _loaded(self, name: str, version: int, folder: str) -> tuple[Servable, bool]:
+        """The version, and whether it is a SavedModel."""
+        settings = self._settings
+        if settings.prefer_tflite:
+            from serving import tflite  # the schema of its files is long to import
+
+            lite = tflite.load(name, version, folder, settings.interpreters)
+            if lite is not None:
+                return lite, False
+        return servable.load(name, version, folder, tags=settings.tags, config=settings.session_config), True
 
     def _batched(self, loaded: Servable, folder: str) -> Servable:
         if self._ragged:
@@ -79,13 +87,3 @@ class VersionLoader:
         if parameters is None:
             return loaded
         return BatchedServable(loaded, parameters, self._scheduler, self._metrics, self._clock)
-
-
-def _batching(options: ServerOptions) -> Parameters | None:
-    """The parameters for all models; None when batching is off."""
-    if not options.enable_batching:
-        return None
-    file = options.batching_parameters_file
-    parameters = batching_parameters.read(file) if file else Parameters()
-    parameters.check_threads()
-    return parameters

@@ -4,7 +4,7 @@ The parser and `--help` (command_line.py) and the table in docs/serving.md are m
 In TensorFlow Serving: model_servers/main.cc, model_servers/server.h."""
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from serving.errors import InvalidArgumentError
@@ -20,10 +20,10 @@ LIMITS = (
 ACCEPTED = "accepted for compatibility, has no effect here"
 
 
-def flag(default: Any, text: str, *, kind: str | None = None, built: bool = True) -> Any:
-    """A field that is a flag. kind: its type as `--help` prints it; built=False: giving it prints a warning."""
+def flag(default: Any, text: str, *, kind: str | None = None) -> Any:
+    """A field that is a flag. kind: its type as `--help` prints it."""
     names: dict[type, str] = {bool: "bool", int: "int32", float: "float", str: "string"}
-    return field(default=default, metadata={"text": text, "kind": kind or names[type(default)], "built": built})
+    return field(default=default, metadata={"text": text, "kind": kind or names[type(default)]})
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ class ServerOptions:
     tensorflow_session_config_file: str = flag("", "text ConfigProto for the sessions")
     use_alts_credentials: bool = flag(False, "ALTS on the gRPC ports; excludes --ssl_config_file")
     ssl_config_file: str = flag("", "text SSLConfig: TLS on the gRPC ports, with or without client certificates")
-    platform_config_file: str = flag("", "text PlatformConfigMap", built=False)
+    platform_config_file: str = flag(
+        "",
+        "text PlatformConfigMap; the session, its threads, tags, batching, warm-up and TensorFlow Lite are then as it "
+        "says, not as the flags do",
+    )
     per_process_gpu_memory_fraction: float = flag(0.0, "share of the GPU's memory, 0 to 1; 0: automatic")
     saved_model_tags: str = flag("serve", "tags of the MetaGraph to load, with commas between")
     grpc_channel_arguments: str = flag("", "arguments of the gRPC server: name=value,name=value")
@@ -82,9 +86,11 @@ class ServerOptions:
     version: bool = flag(False, "print versions and end")
     monitoring_config_file: str = flag("", "text MonitoringConfig: Prometheus metrics on the HTTP port")
     remove_unused_fields_from_bundle_metagraph: bool = flag(True, ACCEPTED)
-    prefer_tflite_model: bool = flag(False, "use model.tflite of a version where there is one", built=False)
-    num_tflite_pools: int = flag(CPUS, ACCEPTED)
-    num_tflite_interpreters_per_pool: int = flag(1, ACCEPTED)
+    prefer_tflite_model: bool = flag(False, "use model.tflite of a version where there is one")
+    num_tflite_pools: int = flag(CPUS, "pools of interpreters for each model.tflite (default: the CPUs)")
+    num_tflite_interpreters_per_pool: int = flag(
+        1, "interpreters in a pool; pools times interpreters is how many calls of a model.tflite run at once"
+    )
     enable_signature_method_name_check: bool = flag(False, "refuse signatures whose method_name does not fit the call")
     xla_cpu_compilation_enabled: bool = flag(False, ACCEPTED)
     xla_gpu_compilation_enabled: bool = flag(False, ACCEPTED)
@@ -155,10 +161,6 @@ class ServerOptions:
         for broken, text in _rules(self):
             if broken:
                 raise InvalidArgumentError(text)
-
-    def not_built(self) -> list[str]:
-        """Names of the flags that were given though what they ask for is not built yet."""
-        return [f.name for f in fields(self) if not f.metadata["built"] and getattr(self, f.name) != f.default]
 
 
 def _rules(options: ServerOptions) -> list[tuple[bool, str]]:

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf import message, text_format
 
@@ -12,8 +12,9 @@ log = logging.getLogger(__name__)
 Message = TypeVar("Message", bound=message.Message)
 
 
-def read(path: str, kind: type[Message]) -> Message:
-    """The message in the file.
+def read(path: str, kind: type[Message], pool: Any = None, *, lenient: bool = False) -> Message:
+    """The message in the file. pool: a descriptor pool for messages packed in others; lenient: fields that are not
+    known are passed over, and logged.
 
     Raises NOT_FOUND when it is absent, INVALID_ARGUMENT when it is empty or does not parse; the reason, with line and
     column counted from 1, goes to the log, where clients of TensorFlow Serving look for it."""
@@ -24,10 +25,21 @@ def read(path: str, kind: type[Message]) -> Message:
     if not content:
         raise InvalidArgumentError(f"{path}; Invalid argument")
     try:
-        return text_format.Parse(content.decode("utf-8"), kind())
+        return _parse(content.decode("utf-8"), kind, pool, lenient)
     except (text_format.ParseError, UnicodeDecodeError) as error:
         log.error("Error parsing text-format %s: %s", kind.DESCRIPTOR.full_name, _where(error))
         raise InvalidArgumentError(f"Invalid protobuf file: '{path}'") from error
+
+
+def _parse(text: str, kind: type[Message], pool: Any, lenient: bool) -> Message:
+    try:
+        return text_format.Parse(text, kind(), descriptor_pool=pool)
+    except text_format.ParseError as error:
+        if not lenient:
+            raise
+        parsed = text_format.Parse(text, kind(), allow_unknown_field=True, descriptor_pool=pool)
+        log.warning("Passed over what is not known in text-format %s: %s", kind.DESCRIPTOR.full_name, _where(error))
+        return parsed
 
 
 def _where(error: Exception) -> str:

@@ -78,8 +78,3 @@ def test_two_of_the_three_parallelism_flags_are_fine():
 def test_an_unknown_version_policy_names_those_that_are_known():
     with pytest.raises(InvalidArgumentError, match="'newest'; expected one of availability_preserving, resource_pres"):
         ServerOptions(aspired_version_policy="newest", **GOOD).check()
-
-
-def test_a_flag_that_is_not_built_is_named_when_it_is_given():
-    assert ServerOptions().not_built() == []
-    assert ServerOptions(platform_config_file="/p").not_built() == ["platform_config_file"]
