@@ -2,11 +2,12 @@
 model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from typing import Any
 
 import grpc
+import numpy as np
 from tensorflow_serving.apis import (
     classification_pb2,
     inference_pb2,
@@ -18,17 +19,23 @@ from tensorflow_serving.apis import (
 )
 
 from serving import tensor_proto
-from serving.calls import Calls, ModelSpec, classify, regress
+from serving.calls import Calls, ModelSpec, classify, predict, regress
 from serving.calls.examples import serialized
 from serving.calls.multi_inference import Task
 from serving.calls.status import check_metadata_fields
-from serving.errors import Code, InternalError, InvalidArgumentError, ServingError
+from serving.errors import Code, FailedPreconditionError, InternalError, InvalidArgumentError, ServingError
 from serving.grpc_messages import fill_classified, fill_model_spec, fill_regressed, model_spec, spec_of
 from serving.log import log_unexpected
+from serving.sequences import special_inputs
+from serving.sequences.call import Call
+from serving.sequences.contract import STEP
+from serving.sequences.special_inputs import SPECIAL, has_special
+from serving.sequences.store import Answer
 from serving.server_metrics import ServerMetrics
 
 GRPC_STATUS = {code: getattr(grpc.StatusCode, code.name) for code in Code}
 LONGEST_TEXT = 1024  # bytes of a status message
+NO_STEP = FailedPreconditionError(f'Serving signature key "{STEP}" not found.')
 DAY_MS = 86_400_000  # a deadline further off is none
 
 
@@ -95,6 +102,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def Predict(self, request: Any, context: Any) -> Any:
         """Runs one signature."""
         spec = model_spec(request)
+        if spec.signature_name == STEP and has_special(request.inputs):
+            answer = self._step(spec, request, context)
+            if answer is not None:
+                return self._predicted(spec, answer.version, answer.outputs)
         with self._calls.model(spec) as servable:
             outputs = self._calls.predict(
                 servable,
@@ -104,8 +115,28 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 output_filter=request.output_filter,
                 timeout_ms=remaining_ms(context),
             )
+        return self._predicted(spec, servable.version, outputs)
+
+    def _step(self, spec: ModelSpec, request: Any, context: Any) -> Answer | None:
+        """The call of a sequence; None for an ordinary one whose inputs have the same names."""
+        inputs = {alias: proto for alias, proto in request.inputs.items() if alias not in SPECIAL}
+        sequences = self._calls.sequences
+        call = Call(
+            spec,
+            special=partial(special_inputs.read, request.inputs),
+            special_aliases=[alias for alias in SPECIAL if alias in request.inputs],
+            aliases=inputs,
+            feeds=partial(predict.feeds, inputs=inputs, decode=tensor_proto.decode),
+            no_signature=NO_STEP,
+            output_filter=request.output_filter,
+            deadline_micros=sequences.deadline(remaining_ms(context)),
+            gone=lambda: not context.is_active(),
+        )
+        return sequences.step(call)
+
+    def _predicted(self, spec: ModelSpec, version: int, outputs: Mapping[str, np.ndarray]) -> Any:
         response = predict_pb2.PredictResponse()
-        fill_model_spec(response.model_spec, spec, servable.version)
+        fill_model_spec(response.model_spec, spec, version)
         for alias, array in outputs.items():
             response.outputs[alias].CopyFrom(tensor_proto.encode(array, self._tensor_content))
         return response

@@ -43,6 +43,7 @@ class Harness:
         self.folder = folder
         self.stage = Stage.NEW
         self.wanted = True
+        self.draining_since: int | None = None  # moment from which it stays only for what still needs it
         self.loaded: Loaded | None = None
         self.given_up = threading.Event()  # set when it is not wanted any more: ends the waits between two tries
         self._running = 0
@@ -50,6 +51,11 @@ class Harness:
 
     def __str__(self) -> str:
         return f"{{name: {self.name} version: {self.version}}}"
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it is given up, but still answers calls."""
+        return self.draining_since is not None and self.stage is Stage.READY
 
     def snapshot(self) -> Snapshot:
         """What a policy sees of it."""

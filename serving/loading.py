@@ -14,6 +14,7 @@ from serving.clock import Clock
 from serving.compiled import CompiledServable
 from serving.options import ServerOptions
 from serving.platform_config import load_settings
+from serving.sequences.contract import contract_of
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
 from serving.warmup import Warmup
@@ -65,6 +66,7 @@ class VersionLoader:
         except BaseException:
             loaded.close()
             raise
+        contract_of(loaded)  # whether it holds sequences: if not, the log says why
         return loaded
 
     def _loaded(self, name: str, version: int, folder: str) -> tuple[Servable, bool]:

@@ -17,6 +17,7 @@ from serving.version_policy import Action, Policy, Stage, availability_preservin
 
 log = logging.getLogger(__name__)
 TURN_SECONDS = 0.1
+Holds = Callable[[str, int, int], bool]  # (model name, version, moment in microseconds from which it was given up)
 
 
 class Manager:
@@ -35,7 +36,10 @@ class Manager:
         num_load_threads: int = 0,
         num_unload_threads: int = 0,
         clock: Clock | None = None,
+        holds: Holds | None = None,
     ) -> None:
+        """holds: asked before a version is unloaded, again and again; as long as it says so the version stays, but is
+        no default any more."""
         self.states = states
         self._loader = loader
         self._policy = policy
@@ -43,6 +47,7 @@ class Manager:
         self._clock = clock or SystemClock()
         self._load_executor = _executor(num_load_threads, "load")
         self._unload_executor = _executor(num_unload_threads, "unload")
+        self.holds = holds
         self._lock = threading.RLock()
         self._wanted: dict[str, Mapping[int, str]] = {}
         self._harnesses: dict[tuple[str, int], Harness] = {}
@@ -68,28 +73,47 @@ class Manager:
                 elif harness.stage in (Stage.NEW, Stage.READY):  # wanted again before it was unloaded
                     harness.wanted = True
                     harness.given_up.clear()
+                    harness.draining_since = None
         self._wake.set()
 
     @contextmanager
-    def use(self, name: str, version: int | None = None) -> Iterator[Any]:
-        """The loaded version with this number, or the highest AVAILABLE one; it stays loaded while it is used.
+    def use(self, name: str, version: int | None = None, starting: bool = False) -> Iterator[Any]:
+        """The loaded version with this number, or the highest AVAILABLE one that is not given up; it stays loaded while
+        it is used. starting: for something that will need it further on; one that is given up takes none.
 
         Raises NOT_FOUND when there is none."""
-        harness = self._enter(name, version)
+        harness = self._enter(name, version, starting)
         try:
             yield harness.loaded
         finally:
             harness.leave()
 
-    def _enter(self, name: str, version: int | None) -> Harness:
+    def _enter(self, name: str, version: int | None, starting: bool) -> Harness:
         with self._lock:
-            serving = self._serving.get(name)
-            if serving and (version is None or version in serving):
-                harness = serving[max(serving) if version is None else version]
+            harness = self._found(self._serving.get(name), version, starting)
+            if harness is not None:
                 harness.enter()
                 return harness
         request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
         raise NotFoundError(f"Servable not found for request: {request}")
+
+    @staticmethod
+    def _found(serving: Mapping[int, Harness] | None, version: int | None, starting: bool) -> Harness | None:
+        if not serving:
+            return None
+        if version is not None:
+            harness = serving.get(version)
+            return None if harness is not None and starting and harness.draining_since is not None else harness
+        highest = serving[max(serving)]
+        if highest.draining_since is None:
+            return highest
+        staying = [number for number, harness in serving.items() if harness.draining_since is None]
+        return serving[max(staying)] if staying else None
+
+    def takes_sequences(self, name: str, version: int) -> bool:
+        """Whether the version is loaded and not given up."""
+        with self._lock:
+            return self._found(self._serving.get(name), version, True) is not None
 
     def available(self, name: str) -> list[int]:
         """The AVAILABLE versions of this name, lowest first."""
@@ -97,15 +121,19 @@ class Manager:
 
     def turn(self) -> bool:
         """Takes one step, if there is one to take; says whether there was."""
+        held = self._held()
         with self._lock:
             if self._stopping:
                 return False
             self._forget_the_ended()
             self._take_on_the_wanted()
-            found = self._next()
+            found = self._next(held)
             if found is None:
                 return False
             harness, action = found
+            if not action.load and self.holds is not None and harness.draining_since is None:
+                harness.draining_since = self._clock.micros()
+                return True
             harness.stage = Stage.LOADING if action.load else Stage.UNLOADING
         _call(
             self._load_executor if action.load else self._unload_executor,
@@ -129,10 +157,23 @@ class Manager:
                     self._harnesses[name, version] = Harness(name, version, folder)
                     self.states.publish(name, version, State.START)
 
-    def _next(self) -> tuple[Harness, Action] | None:
+    def _held(self) -> set[tuple[str, int]]:
+        """The versions given up that something still needs. No lock: a store on another machine may be asked."""
+        draining = [harness for harness in list(self._harnesses.values()) if harness.is_draining]
+        return {
+            (harness.name, harness.version)
+            for harness in draining
+            if self.holds is not None and self.holds(harness.name, harness.version, harness.draining_since or 0)
+        }
+
+    def _next(self, held: set[tuple[str, int]]) -> tuple[Harness, Action] | None:
         """The next action over all models, an unload if there is one."""
         by_name: dict[str, list[Harness]] = {}
         for harness in self._harnesses.values():
+            if harness.is_draining:
+                if (harness.name, harness.version) not in held:
+                    return harness, Action(False, harness.version)
+                continue  # it stays beside what the policy wants
             by_name.setdefault(harness.name, []).append(harness)
         actions = []
         for name, harnesses in by_name.items():

@@ -5,7 +5,7 @@ No client library: they print HELP lines, suffixes and names that TensorFlow Ser
 import re
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Labels = tuple[str, ...]
 
@@ -86,7 +86,29 @@ class Histogram:
             yield f"{name}_count{{{pairs}}} {count}"
 
 
-Metric = Counter | Histogram
+class Gauge:
+    """A number that goes up and down, read when it is asked for."""
+
+    kind = "gauge"
+    shown_empty = False
+
+    def __init__(self, name: str, labels: Sequence[str], read: Callable[[], Mapping[Labels, float]]) -> None:
+        """name: TensorFlow's; read: gives the numbers by label values."""
+        self.name = name
+        self.labels = tuple(labels)
+        self._read = read
+
+    def first(self) -> int:
+        """Gauges have no number that a reload reports."""
+        return 0
+
+    def lines(self, name: str) -> Iterator[str]:
+        """The samples; name: as Prometheus has it."""
+        for values, number in self._read().items():
+            yield f"{name}{{{_pairs(self.labels, values)}}} {number:g}"
+
+
+Metric = Counter | Gauge | Histogram
 
 
 class Registry:
@@ -94,6 +116,10 @@ class Registry:
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = {metric.name: metric for metric in metrics}
+
+    def add(self, metric: Metric) -> None:
+        """One more metric, shown after those before."""
+        self._metrics[metric.name] = metric
 
     def first(self, name: str) -> int:
         """The value of the metric's first cell, by TensorFlow's name; 0 for one that is not there."""

@@ -123,6 +123,29 @@ class ServerOptions:
     shutdown_grace_seconds: int = flag(
         30, "longest time that running calls have to end after SIGTERM or SIGINT (not in TensorFlow Serving)"
     )
+    max_sequence_number: int = flag(
+        500, "live sequences of a model (as the other sequence flags not in TensorFlow Serving)"
+    )
+    idle_sequence_cleanup: bool = flag(True, "scan for sequences that nobody uses, and forget them")
+    sequence_cleaner_poll_wait_minutes: int = flag(
+        5, "minutes between two scans; a sequence without a successful call since the scan before is forgotten; 0: none"
+    )
+    sequence_idle_ttl_seconds: int = flag(
+        0, "> 0: in place of that rule, a sequence is forgotten when its last successful call is older"
+    )
+    sequence_memory_limit_bytes: int = flag(
+        0, "states and kept answers of all models; beyond, no sequence can be started; 0: no limit", kind="int64"
+    )
+    sequence_max_waiting: int = flag(32, "calls that may wait in one sequence")
+    sequence_retain_ended_seconds: int = flag(60, "how long the answer of a numbered end is kept for its repeats")
+    sequence_on_version_change: str = flag(
+        "DRAIN",
+        "what becomes of the sequences of a version that is given up: DRAIN: it stays loaded for them; CARRY: their "
+        "states go on in the next version; FAIL: they cannot go on",
+    )
+    sequence_drain_seconds: int = flag(600, "longest time that a version given up stays for its sequences")
+    sequence_store: str = flag("memory", "where sequences are kept: memory")
+    sequence_config_file: str = flag("", "text proto with sequence_config entries: these settings for single models")
 
     host: str = flag("", "listen on this address only, a name or number; empty: on all (not in TensorFlow Serving)")
     rest_ssl_config_file: str = flag(

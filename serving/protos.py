@@ -14,16 +14,21 @@ KINDS = {
     "bool": Field.TYPE_BOOL,
     "string": Field.TYPE_STRING,
     "int64": Field.TYPE_INT64,
+    "int32": Field.TYPE_INT32,
 }
 _pool = descriptor_pool.DescriptorPool()
 _pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
 
 
-def _message(package: str, name: str, fields: Mapping[str, tuple[int, str]], **enum: int) -> Any:
+def _message(
+    package: str, name: str, fields: Mapping[str, tuple[int, str]], syntax: str = "proto3", **enum: int
+) -> Any:
     """The class of a message; fields: name -> (number, kind), where a kind that begins with a dot is another message.
 
-    A kind may begin with `repeated `. enum: the values of an enum `Status` in the message, kind `Status`."""
-    file = descriptor_pb2.FileDescriptorProto(name=f"seqzoo/{package}/{name}.proto", package=package, syntax="proto3")
+    A kind may begin with `repeated `.
+    syntax: proto2 where it matters whether a field was given.
+    enum: the values of an enum `Status` in the message, kind `Status`."""
+    file = descriptor_pb2.FileDescriptorProto(name=f"seqzoo/{package}/{name}.proto", package=package, syntax=syntax)
     message = file.message_type.add(name=name)
     if enum:
         values = message.enum_type.add(name="Status").value
@@ -52,6 +57,7 @@ FILES = {
     BOOL: WRAPPERS,
     STRING: WRAPPERS,
     ".tensorflow.serving.PrometheusConfig": "seqzoo/tensorflow.serving/PrometheusConfig.proto",
+    ".seqzoo.serving.SequenceConfig": "seqzoo/seqzoo.serving/SequenceConfig.proto",
 }
 
 BatchingParameters = _message(
@@ -92,4 +98,26 @@ HealthCheckResponse = _message(
     SERVING=1,
     NOT_SERVING=2,
     SERVICE_UNKNOWN=3,
+)
+SequenceConfig = _message(
+    "seqzoo.serving",
+    "SequenceConfig",
+    {
+        "model_name": (1, "string"),
+        "max_sequence_number": (2, "int32"),
+        "idle_sequence_cleanup": (3, "bool"),
+        "cleaner_poll_wait_minutes": (4, "int32"),
+        "idle_ttl_seconds": (5, "int32"),
+        "max_waiting": (6, "int32"),
+        "retain_ended_seconds": (7, "int32"),
+        "on_version_change": (8, "string"),
+        "drain_seconds": (9, "int32"),
+    },
+    syntax="proto2",
+)
+SequenceConfigs = _message(
+    "seqzoo.serving",
+    "SequenceConfigs",
+    {"sequence_config": (1, "repeated .seqzoo.serving.SequenceConfig")},
+    syntax="proto2",
 )

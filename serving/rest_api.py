@@ -20,12 +20,18 @@ from serving.calls import Calls, ModelSpec, classify, regress
 from serving.calls.examples import serialized
 from serving.calls.status import SIGNATURE_DEF
 from serving.errors import Code, DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
-from serving.http_codes import HTTP_STATUS
+from serving.http_codes import status_of
 from serving.http_limits import Concurrency
 from serving.log import log_unexpected
 from serving.rest_json import examples, predict_request, predict_response
 from serving.rest_json.printing import quoted
 from serving.rest_routes import API, METHODS, route
+from serving.sequences import rest
+from serving.sequences.call import Call
+from serving.sequences.contract import STEP
+from serving.sequences.rest import RestInputs
+from serving.sequences.store import Answer as SequenceAnswer
+from serving.sequences.turns import Gone
 from serving.server_metrics import ServerMetrics
 
 JSON = (b"content-type", b"application/json")
@@ -36,6 +42,9 @@ CORS = (
     (b"access-control-allow-methods", b"POST, GET"),
     (b"access-control-allow-headers", b"Content-Type"),
 )
+OK = 200
+LOOK_SECONDS = 0.001
+NO_STEP = InvalidArgumentError(f'Serving signature name: "{STEP}" not found in signature def')
 LARGEST_UNPACKED = 100 * 1024 * 1024  # bytes of a gzip body
 Headers = tuple[tuple[bytes, bytes], ...]
 Scope = MutableMapping[str, Any]
@@ -75,7 +84,6 @@ class RestApi:
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
         self._cors = CORS if cors else ()
         self._run: dict[str, Callable[[ModelSpec, bytes], bytes]] = {
-            "predict": self._predict,
             "classify": partial(self._infer, classify.METHOD, examples.classified),
             "regress": partial(self._infer, regress.METHOD, examples.regressed),
         }
@@ -108,23 +116,27 @@ class RestApi:
         if body is None:
             return None
         start = time.perf_counter()
-        found, status = None, Code.OK
+        found, error = None, None
         try:
             found = route(method, target)
             if found.call in self._look:
                 content = self._look[found.call](found.spec)
             else:
+                run = self._run.get(found.call) or partial(self._predict, _gone(receive))
                 with self._at_once:
-                    content = await self._in_time(self._run[found.call], found.spec, scope, body)
-        except ServingError as error:
-            status, content = error.code, error_body(error)
-        except Exception as error:
-            log_unexpected(error)
-            status, content = Code.INTERNAL, error_body(InternalError(f"{type(error).__name__}: {error}"))
+                    content = await self._in_time(run, found.spec, scope, body)
+        except ServingError as failure:
+            error = failure
+        except Exception as failure:
+            log_unexpected(failure)
+            error = InternalError(f"{type(failure).__name__}: {failure}")
+        if error is not None:
+            content = error_body(error)
+        status = Code.OK if error is None else error.code
         model = "" if found is None else found.spec.name
         api = "" if found is None or found.call in self._look else found.call
         self._metrics.answered(model, status.name, api, "REST", time.perf_counter() - start)
-        return Answer(HTTP_STATUS[status], content, (JSON, *self._cors))
+        return Answer(OK if error is None else status_of(error), content, (JSON, *self._cors))
 
     def _monitoring(self, target: str) -> Answer:
         """The metrics, for Prometheus: any method, but no query string."""
@@ -143,10 +155,15 @@ class RestApi:
         except TimeoutError:
             raise DeadlineExceededError("Timed out waiting for notification") from None
 
-    def _predict(self, spec: ModelSpec, body: bytes) -> bytes:
+    def _predict(self, gone: Gone, spec: ModelSpec, body: bytes) -> bytes:
         """Runs one signature, on rows or columns."""
         document = predict_request.parse(body)
         spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
+        found = rest.inputs_of(document) if document.signature_name == STEP else None
+        if found is not None:
+            answer = self._step(spec, found, gone)
+            if answer is not None:
+                return predict_response.encode(answer.outputs, found.form, named=True)
         with self._calls.model(spec) as servable:
             signature = servable.signatures.get(spec.signature)
             if signature is None:
@@ -154,6 +171,21 @@ class RestApi:
             inputs, form = predict_request.tensors(document, signature.inputs, signature.may_omit)
             outputs = self._calls.predict(servable, spec.signature, inputs, timeout_ms=self._timeout_ms)
         return predict_response.encode(outputs, form)
+
+    def _step(self, spec: ModelSpec, inputs: RestInputs, gone: Gone) -> SequenceAnswer | None:
+        """The call of a sequence; None for an ordinary one whose inputs have the same names."""
+        sequences = self._calls.sequences
+        call = Call(
+            spec,
+            special=inputs.special,
+            special_aliases=inputs.special_aliases,
+            aliases=inputs.aliases,
+            feeds=inputs.feeds,
+            no_signature=NO_STEP,
+            deadline_micros=sequences.deadline(self._timeout_ms),
+            gone=gone,
+        )
+        return sequences.step(call)
 
     def _infer(self, method: str, encode: Callable[[Any], bytes], spec: ModelSpec, body: bytes) -> bytes:
         """Classifies or regresses Examples. The whole body is checked before the model is looked up."""
@@ -177,6 +209,20 @@ class RestApi:
         return (
             f'{{\n"model_spec":{model_spec},\n"metadata": {{"signature_def": {_message(signatures).decode()}}}\n}}\n'
         ).encode()
+
+
+def _gone(receive: Callable[[], Awaitable[Any]]) -> Gone:
+    """Says, on a thread that runs the call, whether its client has gone meanwhile."""
+    loop = asyncio.get_running_loop()
+
+    async def look() -> bool:
+        try:
+            event = await asyncio.wait_for(receive(), LOOK_SECONDS)
+        except TimeoutError:
+            return False
+        return bool(event["type"] == "http.disconnect")
+
+    return lambda: asyncio.run_coroutine_threadsafe(look(), loop).result()
 
 
 def error_body(error: ServingError) -> bytes:

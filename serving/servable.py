@@ -9,7 +9,7 @@ In TensorFlow Serving: servables/tensorflow/saved_model_bundle_factory.cc."""
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +19,9 @@ from serving import saved_model, signature
 from serving.dtypes import BYTES, name_of, of_array
 from serving.errors import DeadlineExceededError, InvalidArgumentError, ServingError, from_tensorflow
 from serving.signature import Signature
+
+if TYPE_CHECKING:
+    from serving.batching.parameters import Parameters
 
 MOST_CALLABLES = 256  # a caller's output filters could ask for any number of them
 IN_CALLER = -1  # RunOptions: run on the caller's thread
@@ -41,6 +44,16 @@ class Servable:
         self._callables: OrderedDict[tuple[Any, ...], Callable[..., list[Any]]] = OrderedDict()
         self._dtypes: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    @property
+    def unbatched(self) -> "Servable":
+        """What runs a batch that the caller has joined itself."""
+        return self
+
+    @property
+    def batching(self) -> "Parameters | None":
+        """How calls are joined; None without --enable_batching."""
+        return None
 
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None = None

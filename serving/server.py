@@ -28,6 +28,9 @@ from serving.manager import Manager
 from serving.model_config import ModelServerConfig
 from serving.options import CPUS, ServerOptions
 from serving.rest_api import RestApi
+from serving.sequences.opening import open_store
+from serving.sequences.sequences import Sequences
+from serving.sequences.settings import ModelSettings
 from serving.server_metrics import ServerMetrics
 from serving.sources.config_file import ConfigFileSource
 from serving.sources.folders import FolderSource
@@ -70,7 +73,11 @@ class ModelServer:
         self._source = FolderSource(self.manager.aspire, options.file_system_poll_wait_seconds, clock)
         labels = Labels(self.manager.available, options.allow_version_labels_for_unavailable_models)
         self._core = ServerCore(self.manager, self._source, labels)
-        self.calls = Calls(self._core, self.metrics, options.enable_signature_method_name_check)
+        self.sequences = Sequences(
+            self.manager, labels, open_store(options.sequence_store, clock), ModelSettings(options), self.metrics, clock
+        )
+        self.manager.holds = self.sequences.versions.holds
+        self.calls = Calls(self._core, self.metrics, self.sequences, options.enable_signature_method_name_check)
         self._config_source: ConfigFileSource | None = None
         if options.model_config_file:
             self._config_source = ConfigFileSource(
@@ -115,6 +122,7 @@ class ModelServer:
             config = text_proto.read(options.model_config_file, ModelServerConfig)
         else:
             config = model_config.single(options.model_name, options.model_base_path)
+        self.sequences.start()
         self._loader.start()
         self.manager.start()
         self._core.start(config)
@@ -211,6 +219,7 @@ class ModelServer:
         self._source.stop()
         self.manager.stop(self.options.shutdown_grace_seconds)
         self._loader.stop()
+        self.sequences.stop()
 
 
 def monitoring_path(file: str) -> str:

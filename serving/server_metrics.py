@@ -38,7 +38,11 @@ class ServerMetrics(Registry):
         """Times a run of the graph that succeeds; api: Predict, Classify, Regress or MultiInference."""
         start = time.perf_counter()
         yield
-        self.runtime_latency.observe((time.perf_counter() - start) * 1e6, model, api, "TF1")
+        self.ran(model, api, time.perf_counter() - start)
+
+    def ran(self, model: str, api: str, seconds: float) -> None:
+        """Notes a run that has succeeded."""
+        self.runtime_latency.observe(seconds * 1e6, model, api, "TF1")
 
     def count_examples(self, model: str, number: int) -> None:
         """Counts the examples of a MultiInference."""

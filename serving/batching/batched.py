@@ -40,6 +40,16 @@ class BatchedServable(Servable):
         self._queues: dict[Key, Queue] = {}
         self._queues_lock = threading.Lock()
 
+    @property
+    def unbatched(self) -> Servable:
+        """What runs the batches."""
+        return self._inner
+
+    @property
+    def batching(self) -> Parameters:
+        """How calls are joined."""
+        return self._parameters
+
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None = None
     ) -> list[np.ndarray]:

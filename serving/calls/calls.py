@@ -8,6 +8,7 @@ from serving.calls import status
 from serving.calls.inference import Inference
 from serving.calls.model_spec import ModelSpec
 from serving.core import ServerCore
+from serving.sequences.sequences import Sequences
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
 
@@ -15,8 +16,11 @@ from serving.server_metrics import ServerMetrics
 class Calls(Inference):
     """Finds the model of a call and runs it."""
 
-    def __init__(self, core: ServerCore, metrics: ServerMetrics, check_method_name: bool = False) -> None:
+    def __init__(
+        self, core: ServerCore, metrics: ServerMetrics, sequences: Sequences, check_method_name: bool = False
+    ) -> None:
         super().__init__(metrics, check_method_name)
+        self.sequences = sequences
         self._core = core
 
     @contextmanager

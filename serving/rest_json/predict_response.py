@@ -16,21 +16,21 @@ from serving.rest_json.printing import INDENT, quoted
 PRINTED = {"float", "double", "int32", "int16", "int8", "uint8", "int64", "uint32", "uint64", "bool", "string"}
 
 
-def encode(outputs: Mapping[str, np.ndarray], form: Form) -> bytes:
-    """The JSON text. A single output loses its name.
+def encode(outputs: Mapping[str, np.ndarray], form: Form, named: bool = False) -> bytes:
+    """The JSON text. A single output loses its name, unless it is `named`.
 
     Raises INVALID_ARGUMENT for outputs without such a form: rank 0 or different batch sizes in rows, other dtypes."""
     if not outputs:
         raise InvalidArgumentError("Cannot convert empty tensor map to JSON")
-    text = _rows(outputs) if form is Form.ROW else _columns(outputs)
+    text = _rows(outputs, named) if form is Form.ROW else _columns(outputs, named)
     return text.encode("utf-8", "surrogateescape")
 
 
-def _rows(outputs: Mapping[str, np.ndarray]) -> str:
+def _rows(outputs: Mapping[str, np.ndarray], named: bool) -> str:
     batch = _batch_size(outputs)
     if not batch:
         return f'{{\n{INDENT}"predictions": []\n}}'
-    if len(outputs) == 1:
+    if len(outputs) == 1 and not named:
         ((alias, array),) = outputs.items()
         return f'{{\n{INDENT}"predictions": {_nested(alias, array)[:-1]}\n{INDENT}]\n}}'
     columns = {alias: _row_texts(alias, array) for alias, array in outputs.items()}
@@ -56,9 +56,9 @@ def _batch_size(outputs: Mapping[str, np.ndarray]) -> int:
     return batch
 
 
-def _columns(outputs: Mapping[str, np.ndarray]) -> str:
+def _columns(outputs: Mapping[str, np.ndarray], named: bool) -> str:
     texts = {alias: _nested(alias, array) for alias, array in outputs.items()}
-    if len(texts) == 1:
+    if len(texts) == 1 and not named:
         return f'{{\n{INDENT}"outputs": {next(iter(texts.values()))}\n}}'
     members = ",\n".join(f"{INDENT * 2}{quoted(alias)}: {text}" for alias, text in texts.items())
     return f'{{\n{INDENT}"outputs": {{\n{members}\n{INDENT}}}\n}}'

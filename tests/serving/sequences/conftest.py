@@ -1,0 +1,118 @@
+"""One server whose models hold sequences."""
+
+import pytest
+
+from serving.clock import SystemClock
+from serving.options import ServerOptions
+from serving.server import ANY_FREE, ModelServer
+from tests.serving import exports
+from tests.serving.asking import Grpc, Rest
+from tests.serving.sequences import models
+from tests.serving.sequences.driving import Driver
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, put forward by a test."""
+
+    def __init__(self):
+        self.ahead = 0
+
+    def micros(self):
+        return super().micros() + self.ahead
+
+    def forward(self, seconds):
+        self.ahead += int(seconds * 1e6)
+
+
+@pytest.fixture(scope="session")
+def sequence_models(tmp_path_factory):
+    """The SavedModels, each written once: name -> folder of a version."""
+    root = tmp_path_factory.mktemp("sequence-models")
+    return {
+        "running": models.write(models.Running(1), root / "running" / "1"),
+        "tripled": models.write(models.Running(3), root / "tripled" / "1"),
+        "wider": models.write(models.Running(1, features=3), root / "wider" / "1"),
+        "renamed": models.write(models.Running(1, state_name="state_total"), root / "renamed" / "1"),
+        "plain": models.write(models.Running(1, with_lengths=False), root / "plain" / "1"),
+        "lstm": models.write(models.LSTM(), root / "lstm" / "1"),
+        "other": models.write(models.Other(), root / "other" / "1"),
+        "reserved": models.write(models.Reserved(), root / "reserved" / "1"),
+    }
+
+
+@pytest.fixture(scope="session")
+def sequence_server(sequence_models, tmp_path_factory):
+    """All of them on one server in this process; limits are per model."""
+    root = tmp_path_factory.mktemp("sequence-server")
+    entries = "".join(
+        f'config {{ name: "{name}" base_path: "{folder.parent}" model_platform: "tensorflow" }}'
+        for name, folder in sequence_models.items()
+    )
+    (root / "models.config").write_text(f"model_config_list {{ {entries} }}")
+    (root / "sequences.config").write_text(
+        'sequence_config { model_name: "plain" max_sequence_number: 2 max_waiting: 1 } '
+        'sequence_config { model_name: "wider" retain_ended_seconds: 0 }'
+    )
+    (root / "monitoring").write_text("prometheus_config { enable: true }")
+    with ModelServer.on_free_ports(
+        model_config_file=str(root / "models.config"),
+        sequence_config_file=str(root / "sequences.config"),
+        monitoring_config_file=str(root / "monitoring"),
+        max_sequence_number=100_000,
+        grpc_max_threads=32,
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sequence_ask(sequence_server):
+    return Grpc(f"localhost:{sequence_server.grpc_port}")
+
+
+@pytest.fixture
+def step(sequence_ask):
+    """Asks `running` on that server."""
+    return Driver(sequence_ask, "running")
+
+
+@pytest.fixture
+def ask_model(sequence_ask):
+    """A Driver for any model of that server."""
+    return lambda model: Driver(sequence_ask, model)
+
+
+@pytest.fixture(scope="session")
+def sequence_rest(sequence_server):
+    return Rest(sequence_server.rest_port)
+
+
+@pytest.fixture
+def repository(sequence_models, tmp_path):
+    """An own model repository: put(model, version) places one of the SavedModels as a version of `m`."""
+
+    def put(model, version):
+        return exports.copy(sequence_models[model], tmp_path / "m" / str(version))
+
+    (tmp_path / "m").mkdir()
+    put.base = tmp_path / "m"
+    return put
+
+
+@pytest.fixture
+def serve(repository):
+    """Starts servers of that repository, with an own clock, and stops them."""
+    started = []
+
+    def start(**flags):
+        flags = {"model_name": "m", "model_base_path": str(repository.base), "max_num_load_retries": 0, **flags}
+        clock = ShiftedClock()
+        server = ModelServer(ServerOptions(port=ANY_FREE, rest_api_port=ANY_FREE, **flags), clock)
+        started.append(server)
+        server.start()
+        server.clock = clock
+        server.step = Driver(Grpc(f"localhost:{server.grpc_port}"), "m")
+        return server
+
+    yield start
+    for server in started:
+        server.stop()

@@ -1,0 +1,487 @@
+"""Sequences over gRPC, asked with the stock stubs."""
+
+import threading
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.serving.asking import predict_request, refused, wait_until
+from tests.serving.sequences.driving import request, sums
+from tests.serving.sequences.models import chunk
+
+UNKNOWN = ("NOT_FOUND", "Sequence with provided ID does not exist")
+ids = iter(range(1000, 10**6))
+
+
+@pytest.fixture
+def new():
+    """An id that is not in use."""
+    return next(ids)
+
+
+def test_chunks_give_what_the_whole_sequence_gives(step, new):
+    chunks = chunk(3, 1, 5)
+    for control, end in ((1, 1), (0, 2), (2, 3)):
+        answer = step(chunks[end - 1], new, control)
+        np.testing.assert_array_equal(answer["y"], sums(*chunks[:end]))
+        assert answer["sequence_id"].tolist() == [new]
+        assert answer["sequence_id"].dtype == np.uint64
+        assert set(answer) == {"y", "number", "sequence_id"}
+    assert refused(step, chunks[0], new) == UNKNOWN
+
+
+def test_an_lstm_that_the_server_holds_equals_one_whose_client_passes_the_states(ask_model, new):
+    lstm = ask_model("lstm")
+    state = {"state_h": np.zeros((1, 8), np.float32), "state_c": np.zeros((1, 8), np.float32)}
+    rng = np.random.default_rng(1)
+    for index in range(5):
+        x = rng.normal(size=(1, 2, 3)).astype(np.float32)
+        held = lstm(x, new, int(index == 0))
+        passed = lstm.stateless(x=x, **state)
+        state = {alias: passed[alias] for alias in state}
+        np.testing.assert_allclose(held["logits"], passed["logits"], rtol=1e-5)
+
+
+def test_a_call_without_special_inputs_is_a_stock_one(step):
+    (x,) = chunk(2)
+    state = {"state_sum": np.float32([[1, 1]]), "state_seen": np.int64([4])}
+    answer = step.stateless(x=x, lengths=np.int32([2]), **state)
+    assert set(answer) == {"y", "number", "state_sum", "state_seen"}
+    assert answer["number"].tolist() == [[5, 6]]
+    code, text = refused(step.ask.predict, "running", {"x": x}, signature="step")
+    assert (code, text[:43]) == ("INVALID_ARGUMENT", "input size does not match signature: 1!=4 l")
+
+
+def test_the_number_7_and_the_text_7_are_two_sequences(step):
+    a, b, c = chunk(1, 1, 1)
+    assert step.start(a, 7)["sequence_id"].tolist() == [7]
+    assert step.start(b, "7")["sequence_id"].tolist() == [b"7"]
+    np.testing.assert_array_equal(step(c, 7)["y"], sums(a, c))
+    np.testing.assert_array_equal(step.end(c, "7")["y"], sums(b, c))
+    step.end(sequence=7)
+
+
+def test_the_server_makes_an_id_that_javascript_can_hold(step):
+    (a,) = chunk(1)
+    found = {int(step.start(a)["sequence_id"][0]) for _ in range(8)}
+    found.add(int(step.start(a, 0)["sequence_id"][0]))
+    found.add(int(step.start(a, "")["sequence_id"][0]))
+    assert len(found) == 10
+    assert all(0 < number < 2**53 for number in found)
+    for number in found:
+        np.testing.assert_array_equal(step.end(a, number)["y"], sums(a, a))
+
+
+def test_an_end_without_inputs_forgets_without_a_run(step, new):
+    (a,) = chunk(1)
+    step.start(a, new)
+    assert set(step.end(sequence=new)) == {"sequence_id"}
+    assert refused(step.end, None, new) == UNKNOWN
+
+
+def test_states_come_only_when_they_are_asked_for(step, new):
+    a, b = chunk(2, 1)
+    answer = step.start(a, new, output_filter=["state_seen"])
+    assert set(answer) == {"state_seen", "sequence_id"}
+    assert answer["state_seen"].tolist() == [2]
+    assert set(step(b, new, output_filter=["y"])) == {"y", "sequence_id"}
+    assert set(step(b, new, output_filter=["y", "sequence_id"])) == {"y", "sequence_id"}
+    code, text = refused(step, b, new, output_filter=["z"])
+    assert code == "INVALID_ARGUMENT"
+    assert text.startswith("output tensor alias not found in signature: z Outputs")
+    assert step.end(b, new)["number"].tolist() == [[5]]
+
+
+def test_a_start_may_bring_the_states(step, new):
+    a, b = chunk(1, 1)
+    brought = {"x": a, "state_sum": np.float32([[10, 20]]), "state_seen": np.int64([5])}
+    np.testing.assert_array_equal(step.start(brought, new)["y"], sums(a) + np.float32([10, 20]))
+    assert step(b, new)["number"].tolist() == [[7]]
+    text = "State inputs are accepted only at sequence start, all of them; got {state_seen,state_sum}"
+    assert refused(step, brought, new) == ("INVALID_ARGUMENT", text)
+    del brought["state_seen"]
+    text = "State inputs are accepted only at sequence start, all of them; got {state_sum}"
+    assert refused(step.start, brought, next(ids)) == ("INVALID_ARGUMENT", text)
+
+
+def test_state_inputs_of_another_shape_or_dtype_are_refused(step, new):
+    (a,) = chunk(1)
+    brought = {"x": a, "state_sum": np.float32([[1, 2, 3]]), "state_seen": np.int64([5])}
+    text = "State input state_sum has the shape [1,3]; expected [1,2]"
+    assert refused(step.start, brought, new) == ("INVALID_ARGUMENT", text)
+    brought["state_sum"] = np.float64([[1, 2]])
+    code, text = refused(step.start, brought, new)
+    assert code == "INVALID_ARGUMENT"
+    assert "to be float but double is provided" in text
+    assert refused(step, a, new) == UNKNOWN  # a failed start leaves nothing
+
+
+def test_lengths_say_how_much_of_a_chunk_is_valid(step, new):
+    a, b = chunk(4, 2)
+    answer = step.start({"x": a, "lengths": np.int32([3])}, new)
+    np.testing.assert_array_equal(answer["y"][:, :3], sums(a[:, :3]))
+    assert answer["y"].shape == (1, 4, 2)
+    np.testing.assert_array_equal(step(b, new)["y"], sums(a[:, :3], b))
+
+
+@pytest.mark.parametrize("alias", ["x", "lengths"])
+def test_a_request_has_one_row(step, new, alias):
+    inputs = {"x": np.zeros((1, 1, 2), np.float32), "lengths": np.int32([1])}
+    inputs[alias] = np.repeat(inputs[alias], 2, axis=0)
+    text = f"Sequence request must have one row; input {alias} has 2"
+    assert refused(step.start, inputs, new) == ("INVALID_ARGUMENT", text)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "control", "error"),
+    [
+        (None, 0, ("INVALID_ARGUMENT", "Sequence ID has not been provided in request inputs")),
+        (None, 2, ("INVALID_ARGUMENT", "Sequence ID has not been provided in request inputs")),
+        (0, None, ("INVALID_ARGUMENT", "Sequence ID has not been provided in request inputs")),
+        (999_999_999, None, UNKNOWN),
+        ("nobody", 2, UNKNOWN),
+        (5, 3, ("INVALID_ARGUMENT", "Unexpected value of sequence control input")),
+    ],
+)
+def test_calls_without_a_sequence_are_refused(step, sequence, control, error):
+    (a,) = chunk(1)
+    assert refused(step, a, sequence, control) == error
+
+
+def test_a_start_of_an_id_in_use_is_refused(step, new):
+    (a,) = chunk(1)
+    step.start(a, new)
+    assert refused(step.start, a, new) == ("ALREADY_EXISTS", "Sequence with provided ID already exists")
+    step.end(a, new)
+    np.testing.assert_array_equal(step.start(a, new)["y"], sums(a))
+
+
+def test_a_run_that_fails_changes_nothing(step, new):
+    a, b = chunk(2, 1)
+    bad = {"x": a, "lengths": np.int32([9])}
+    assert refused(step.start, bad, new)[0] == "INVALID_ARGUMENT"
+    assert refused(step, a, new) == UNKNOWN
+    step.start(a, new)
+    assert refused(step, bad, new)[0] == "INVALID_ARGUMENT"
+    assert refused(step.end, bad, new)[0] == "INVALID_ARGUMENT"
+    assert refused(step, {"x": a.astype(np.float64)}, new)[0] == "INVALID_ARGUMENT"
+    assert refused(step, {"z": a}, new)[0] == "INVALID_ARGUMENT"
+    np.testing.assert_array_equal(step(b, new)["y"], sums(a, b))
+
+
+def test_too_many_sequences_are_refused_until_one_ends(ask_model):
+    plain = ask_model("plain")
+    (a,) = chunk(1)
+    plain.start(a, 1)
+    plain.start(a, 2)
+    text = "Max sequence number has been reached. Could not create new sequence."
+    assert refused(plain.start, a, 3) == ("UNAVAILABLE", text)
+    plain.end(sequence=1)
+    np.testing.assert_array_equal(plain.start(a, 3)["y"], sums(a))
+    for sequence in (2, 3):
+        plain.end(sequence=sequence)
+
+
+# numbered steps
+
+
+def test_a_repeat_gets_the_kept_answer_and_is_not_counted_again(step, new):
+    a, b, c = chunk(1, 2, 1)
+    first = step.start(a, new, step=0)
+    assert first["sequence_step"].tolist() == [0]
+    assert first["sequence_step"].dtype == np.int64
+    for again in (step.start(a, new, step=0), step.start(b, new, step=0)):  # inputs are not compared
+        np.testing.assert_array_equal(again["y"], first["y"])
+    second = step(b, new, step=1)
+    again = step(b, new, step=1)
+    assert {alias: array.tolist() for alias, array in again.items()} == {
+        alias: array.tolist() for alias, array in second.items()
+    }
+    np.testing.assert_array_equal(step(c, new, step=2)["y"], sums(a, b, c))
+    text = f"Sequence {new}: step 0 does not follow step 2"
+    assert refused(step, a, new, step=0) == ("FAILED_PRECONDITION", text)
+    text = f"Sequence {new}: step 4 does not follow step 2"
+    assert refused(step, a, new, step=4) == ("FAILED_PRECONDITION", text)
+    assert refused(step.start, a, new, step=0) == ("ALREADY_EXISTS", "Sequence with provided ID already exists")
+    last = step.end(c, new, step=3)
+    np.testing.assert_array_equal(step.end(c, new, step=3)["y"], last["y"])
+    assert refused(step, c, new, step=3) == UNKNOWN
+    assert refused(step, c, new, step=4) == UNKNOWN
+    np.testing.assert_array_equal(step.start(c, new, step=0)["y"], sums(c))
+    assert refused(step.end, c, new, step=3)[0] == "FAILED_PRECONDITION"
+
+
+def test_steps_without_index_count_but_are_not_kept(step, new):
+    a, b, c = chunk(1, 1, 1)
+    step.start(a, new)
+    step(b, new)
+    text = f"Sequence {new}: the answer of step 1 was not kept"
+    assert refused(step, b, new, step=1) == ("FAILED_PRECONDITION", text)
+    np.testing.assert_array_equal(step(c, new, step=2)["y"], sums(a, b, c))
+    step(c, new)
+    text = f"Sequence {new}: step 2 does not follow step 3"
+    assert refused(step, c, new, step=2) == ("FAILED_PRECONDITION", text)
+
+
+def test_a_start_has_the_index_0(step, new):
+    text = f"Sequence {new}: step 2 does not follow step -1"
+    assert refused(step.start, chunk(1)[0], new, step=2) == ("FAILED_PRECONDITION", text)
+
+
+def test_an_end_without_inputs_can_be_repeated_too(step, new):
+    step.start(chunk(1)[0], new, step=0)
+    assert step.end(sequence=new, step=1)["sequence_step"].tolist() == [1]
+    assert step.end(sequence=new, step=1)["sequence_step"].tolist() == [1]
+    assert refused(step.end, None, new) == UNKNOWN
+
+
+def test_where_ended_ones_are_not_retained_a_repeat_finds_nothing(ask_model, new):
+    wider = ask_model("wider")
+    (a,) = chunk(1, features=3)
+    wider.start(a, new, step=0)
+    wider.end(a, new, step=1)
+    assert refused(wider.end, a, new, step=1) == UNKNOWN
+
+
+# which calls
+
+
+def test_a_step_signature_without_the_contract_holds_no_sequences(ask_model):
+    other = ask_model("other")
+    text = "Model other version 1 holds no sequences: signature step has no input that begins with state_"
+    x = np.float32([[1, 2]])
+    assert refused(other.start, x, 5) == ("FAILED_PRECONDITION", text)
+    assert refused(other, x, 5) == ("FAILED_PRECONDITION", text)
+    assert other.stateless(x=x)["y"].tolist() == [[1, 2]]
+
+
+def test_special_names_that_are_inputs_of_the_signature_are_ordinary(ask_model, step):
+    answer = ask_model("reserved").ask.predict("reserved", {"sequence_id": np.uint64([7, 8])}, signature="step")
+    assert answer["y"].tolist() == [8, 9]
+    found = step.ask.predict("other", {"sequence_id": np.uint64([3])}, signature="numbered")
+    assert found["y"].tolist() == [3]
+
+
+def test_special_inputs_to_another_signature_are_extra_inputs(step):
+    inputs = {"sequence_id": np.uint64([3]), "sequence_step": np.int64([0])}
+    code, text = refused(step.ask.predict, "other", inputs, signature="numbered")
+    assert code == "INVALID_ARGUMENT"
+    assert "Sent extra: {sequence_step}" in text
+
+
+def test_models_and_versions_that_are_not_there_come_first(ask_model, step):
+    (a,) = chunk(1)
+    unknown = "Servable not found for request: "
+    assert refused(ask_model("nobody").start, a, 5) == ("NOT_FOUND", f"{unknown}Latest(nobody)")
+    assert refused(ask_model("nobody"), a, 5) == ("NOT_FOUND", f"{unknown}Latest(nobody)")
+    assert refused(step.start, a, 5, version=9) == ("NOT_FOUND", f"{unknown}Specific(running, 9)")
+    (code, text) = refused(step.start, a, 5, label="canary")
+    assert (code, text) == ("INVALID_ARGUMENT", "Unrecognized servable version label: canary")
+
+
+def test_another_version_than_the_sequence_runs_on_is_an_error(step, new):
+    (a,) = chunk(1)
+    step.start(a, new, version=1)
+    np.testing.assert_array_equal(step(a, new, version=1)["y"], sums(a, a))
+    text = f"Sequence {new} runs on version 1 of model running, the request asks for version 2"
+    assert refused(step, a, new, version=2) == ("FAILED_PRECONDITION", text)
+
+
+# order and joining
+
+
+@pytest.fixture
+def held(sequence_server):
+    """Holds the runs of a model until it is told to let them go: (servable, began, go)."""
+    undo = []
+
+    def hold(model):
+        began, go = threading.Semaphore(0), threading.Event()
+        with sequence_server.manager.use(model) as servable:
+            run = servable.run
+
+        def waiting(*args):
+            began.release()
+            assert go.wait(30)
+            return run(*args)
+
+        servable.run = waiting
+        undo.append((servable, go))
+        return began, go
+
+    yield hold
+    for servable, go in undo:
+        go.set()
+        del servable.run
+
+
+def ask_at_once(step, *requests):
+    """Futures of requests that are on their way."""
+    return [step.ask.prediction.Predict.future(message, timeout=30) for message in requests]
+
+
+def test_steps_of_different_sequences_are_joined_and_ragged_ones_padded(step, held, sequence_server, new):
+    chunks = chunk(2, 3, 1, 7, 4)
+    numbers = [new, *(next(ids) for _ in chunks[1:])]
+    began, go = held("running")
+    rows = []
+    with sequence_server.manager.use("running") as servable:
+        run = servable.run
+        servable.run = lambda feeds, *more: (rows.append(len(next(iter(feeds.values())))), run(feeds, *more))[1]
+    first = ask_at_once(step, request("running", {"x": chunks[0]}, numbers[0], 1))
+    assert began.acquire(timeout=30)
+    others = ask_at_once(
+        step, *(request("running", {"x": x}, n, 1) for n, x in zip(numbers[1:], chunks[1:], strict=True))
+    )
+    (joiner,) = [j for s, j in sequence_server.sequences._joiners.items() if s is servable]
+    wait_until(lambda: sum(len(queue.waiting) for queue in joiner._queues.values()) == 4)
+    go.set()
+    for future, x in zip(first + others, chunks, strict=True):
+        answer = {alias: tf.make_ndarray(tensor) for alias, tensor in future.result().outputs.items()}
+        np.testing.assert_array_equal(answer["y"], sums(x))
+        assert answer["number"].tolist() == [list(range(1, x.shape[1] + 1))]
+    assert rows == [1, 4]
+    for number, x in zip(numbers, chunks, strict=True):
+        np.testing.assert_array_equal(step.end(x, number)["y"], sums(x, x))
+
+
+def test_a_bad_step_in_a_batch_harms_only_itself(step, held, sequence_server, new):
+    a, b = chunk(2, 2)
+    bad, good = next(ids), next(ids)
+    began, go = held("running")
+    futures = ask_at_once(step, request("running", {"x": a}, new, 1))
+    assert began.acquire(timeout=30)
+    inputs = {"x": b, "lengths": np.int32([-2])}
+    futures += ask_at_once(step, request("running", inputs, bad, 1), request("running", {"x": b}, good, 1))
+    go.set()
+    futures[0].result()
+    np.testing.assert_array_equal(tf.make_ndarray(futures[2].result().outputs["y"]), sums(b))
+    try:
+        answer = tf.make_ndarray(futures[1].result().outputs["y"])
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT  # noqa: PT017
+    else:
+        assert answer.shape == (1, 2, 2)
+
+
+def test_calls_of_one_sequence_run_in_order_and_too_many_are_refused(ask_model, held):
+    plain = ask_model("plain")
+    a, b = chunk(1, 1)
+    plain.start(a, 1)
+    began, go = held("plain")
+    first = ask_at_once(plain, request("plain", {"x": a}, 1))
+    assert began.acquire(timeout=30)
+    second = ask_at_once(plain, request("plain", {"x": b}, 1))
+    turns = plain_turns(plain)
+    wait_until(lambda: turns())
+    text = "Sequence 1 has 1 requests waiting, which is the limit"
+    assert refused(plain, b, 1) == ("RESOURCE_EXHAUSTED", text)
+    go.set()
+    np.testing.assert_array_equal(tf.make_ndarray(first[0].result().outputs["y"]), sums(a, a))
+    np.testing.assert_array_equal(tf.make_ndarray(second[0].result().outputs["y"]), sums(a, a, b))
+    plain.end(sequence=1)
+
+
+def plain_turns(driver):
+    return lambda: any(line.waiting for line in driver.ask.sequences._turns._lines.values())
+
+
+@pytest.fixture(autouse=True)
+def with_sequences(sequence_ask, sequence_server):
+    sequence_ask.sequences = sequence_server.sequences
+
+
+def test_a_call_whose_deadline_passes_while_it_waits_is_not_run(step, held, new):
+    a, b, c = chunk(1, 1, 1)
+    step.start(a, new)
+    began, go = held("running")
+    first = ask_at_once(step, request("running", {"x": b}, new))
+    assert began.acquire(timeout=30)
+    assert refused(step, c, new, timeout=0.2)[0] == "DEADLINE_EXCEEDED"
+    go.set()
+    first[0].result()
+    np.testing.assert_array_equal(step.end(b, new)["y"], sums(a, b, b))
+
+
+def test_a_repeat_that_comes_while_the_first_runs_waits_and_gets_its_answer(step, held, new):
+    (a,) = chunk(3)
+    began, go = held("running")
+    first = ask_at_once(step, request("running", {"x": a}, new, 1, 0))
+    assert began.acquire(timeout=30)
+    second = ask_at_once(step, request("running", {"x": a}, new, 1, 0))
+    wait_until(plain_turns(step))
+    go.set()
+    for future in first + second:
+        np.testing.assert_array_equal(tf.make_ndarray(future.result().outputs["y"]), sums(a))
+    assert step.end(a, new)["number"].tolist() == [[4, 5, 6]]
+
+
+def test_a_start_while_the_end_runs_is_refused(step, held, new):
+    (a,) = chunk(1)
+    step.start(a, new)
+    began, go = held("running")
+    ending = ask_at_once(step, request("running", {"x": a}, new, 2))
+    assert began.acquire(timeout=30)
+    text = "Sequence last request is being processed and it's not available anymore"
+    assert refused(step.start, a, new) == ("FAILED_PRECONDITION", text)
+    assert refused(step, a, new) == UNKNOWN
+    go.set()
+    ending[0].result()
+    np.testing.assert_array_equal(step.start(a, new)["y"], sums(a))
+
+
+def test_many_clients_get_what_each_would_get_alone(step):
+    """Every sequence in a thread of its own, ragged chunks; what they share is the server."""
+    wrong = []
+
+    def drive(number):
+        chunks = chunk(*np.random.default_rng(number).integers(1, 9, 12), seed=number)
+        for index in range(len(chunks)):
+            control = 1 if not index else 2 if index == len(chunks) - 1 else 0
+            answer = step.ask.prediction.Predict(
+                request("running", {"x": chunks[index]}, number, control, index), timeout=30
+            )
+            if not np.array_equal(tf.make_ndarray(answer.outputs["y"]), sums(*chunks[: index + 1])):
+                wrong.append((number, index))
+
+    threads = [threading.Thread(target=drive, args=[next(ids)]) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong
+
+
+def test_the_metrics_count(sequence_rest, step, new):
+    def samples():
+        text = sequence_rest.get("/monitoring/prometheus/metrics").text
+        return {
+            line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if ":serving:sequence:" in line and "running" in line
+        }
+
+    step.end(sequence=int(step.start(chunk(1)[0])["sequence_id"][0]))
+    before = samples()
+    (a,) = chunk(1)
+    step.start(a, new, step=0)
+    step(a, new, step=1)
+    step(a, new, step=1)
+    step.start(a, f"{new}")
+    step.end(a, f"{new}")
+    grown = {name: value - before[name] for name, value in samples().items()}
+    assert grown[':serving:sequence:active{model_name="running"}'] == 1
+    assert grown[':serving:sequence:started{model_name="running"}'] == 2
+    assert grown[':serving:sequence:ended{model_name="running",reason="end"}'] == 1
+    assert grown[':serving:sequence:steps{model_name="running"}'] == 4
+    assert grown[':serving:sequence:repeats{model_name="running"}'] == 1
+    assert grown[':serving:sequence:batch_size_count{model_name="running"}'] == 4
+    assert grown[':serving:sequence:state_bytes{model_name="running"}'] > 2 * 4 + 8
+
+
+def test_the_stock_request_of_a_model_with_sequences_is_not_touched(step):
+    message = predict_request("running", {"x": chunk(1)[0]}, signature="step")
+    code, _ = refused(step.ask.prediction.Predict, message, timeout=30)
+    assert code == "INVALID_ARGUMENT"
