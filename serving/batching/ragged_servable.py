@@ -57,6 +57,11 @@ class RaggedServable(Servable):
             pads=found.pads and other.pads,
         )
 
+    @property
+    def unbatched(self) -> Servable:
+        """What runs the batches."""
+        return self._inner
+
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None = None
     ) -> list[np.ndarray]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serving.batching.ragged import LENGTHS
 from serving.calls import predict
 from serving.calls.model_spec import ModelSpec
 from serving.errors import InvalidArgumentError, ServingError
 from serving.sequences import errors
-from serving.sequences.contract import LENGTHS, STATE, Contract, without
-from serving.sequences.joining import Step, lengths_input
+from serving.sequences.contract import STATE, Contract, without
+from serving.sequences.joining import Step
 from serving.sequences.special_inputs import ID, START, STEP, SpecialInputs
 from serving.sequences.turns import Gone, never
 from serving.servable import Servable
@@ -50,20 +51,19 @@ def step_of(call: Call, control: int, contract: Contract, servable: Servable, st
     if given and (control != START or set(given) != set(names)):
         raise errors.state_inputs(given)
     absent = set() if given else set(names)
-    if LENGTHS not in call.aliases:
+    if LENGTHS not in call.aliases and contract.ragged.lengths is not None:
         absent.add(LENGTHS)
     expected = without(contract.signature, frozenset(absent))
     feeds = call.feeds(expected)
     by_alias = {alias: feeds[slot.tensor] for alias, slot in expected.inputs.items()}
-    inputs = {alias: array for alias, array in by_alias.items() if not alias.startswith(STATE)}
-    for alias, array in inputs.items():
-        if array.shape[:1] != (1,):
+    for alias, array in by_alias.items():
+        if not alias.startswith(STATE) and array.shape[:1] != (1,):
             raise errors.rows(alias, array.shape[0] if array.ndim else 0)
     servable.check_dtypes(feeds)
     if given:
         state = _given_state(by_alias, contract)
-    inputs.update(lengths_input(contract, inputs))
-    return Step(state, inputs, outputs)
+    data = {slot.tensor: feeds[slot.tensor] for a, slot in expected.inputs.items() if not a.startswith(STATE)}
+    return Step(state, contract.ragged.filled(data), outputs)
 
 
 def _given_state(arrays: Mapping[str, np.ndarray], contract: Contract) -> bytes:

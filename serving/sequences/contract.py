@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from serving.batching import ragged
+from serving.batching.ragged import LENGTHS
 from serving.dtypes import DTYPES, STRING, name_of
 from serving.sequences.special_inputs import SPECIAL
 from serving.sequences.store import Layout
@@ -22,8 +24,6 @@ from serving.signature import Signature
 log = logging.getLogger(__name__)
 STEP = "step"
 STATE = "state_"
-LENGTHS = "lengths"
-LENGTHS_DTYPES = ("int32", "int64")
 
 
 class NoContractError(Exception):
@@ -58,9 +58,7 @@ class Contract:
     states: tuple[State, ...]
     inputs: tuple[str, ...]  # data inputs without `lengths`
     outputs: tuple[str, ...]  # data outputs
-    lengths: np.dtype[Any] | None  # dtype of the input `lengths`; None where there is none
-    timed_inputs: frozenset[str]  # with `lengths`: those whose axis 1 is the time axis
-    timed_outputs: frozenset[str]
+    ragged: ragged.Layout  # where the data have the batch and the time
 
     @property
     def state_bytes(self) -> int:
@@ -139,12 +137,8 @@ def contract(signature: Signature) -> Contract:
     ):
         for alias in aliases:
             _check_batch(f"{kind} {alias}", infos[alias].tensor_shape)
-    lengths = _lengths(signature)
-    timed = [
-        frozenset(alias for alias in aliases if lengths is not None and _is_timed(infos[alias].tensor_shape))
-        for aliases, infos in ((given, signature.proto.inputs), (outputs, signature.proto.outputs))
-    ]
-    return Contract(signature, states, tuple(given), outputs, lengths, *timed)
+    _check_lengths(signature)
+    return Contract(signature, states, tuple(given), outputs, ragged.layout(signature))
 
 
 _of_servables: WeakKeyDictionary[Servable, Contract | str] = WeakKeyDictionary()
@@ -221,28 +215,21 @@ def _state(alias: str, proto: Any, begin: int) -> State:
     return State(alias, dtype.numpy, shape[1:], begin)
 
 
-def _lengths(signature: Signature) -> np.dtype[Any] | None:
+def _check_lengths(signature: Signature) -> None:
     if LENGTHS not in signature.inputs:
-        return None
+        return
     info = signature.proto.inputs[LENGTHS]
-    if name_of(info.dtype) not in LENGTHS_DTYPES:
+    if info.dtype not in ragged.LENGTHS_DTYPES:
         raise NoContractError(f"input {LENGTHS} is {name_of(info.dtype)}, expected int32 or int64")
     shape = _shape(info.tensor_shape)
     if shape is not None and len(shape) != 1:
         raise NoContractError(f"input {LENGTHS} must have the shape [batch]")
-    return DTYPES[info.dtype].numpy
 
 
 def _check_batch(what: str, proto: Any) -> None:
     shape = _shape(proto)
     if shape is not None and (not shape or shape[0] != -1):
         raise NoContractError(f"{what} must have the batch, of unknown size, as axis 0")
-
-
-def _is_timed(proto: Any) -> bool:
-    """Whether axis 1 is the time axis: of unknown size."""
-    shape = _shape(proto)
-    return shape is None or (len(shape) > 1 and shape[1] == -1)
 
 
 def _shape(proto: Any) -> tuple[int, ...] | None:

@@ -6,24 +6,24 @@ gathered while a batch ran is the next batch."""
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from serving.batching.parameters import Parameters
+from serving.batching.ragged import Extent, Feeds, cut, stack
 from serving.clock import Clock
 from serving.errors import CancelledError, DeadlineExceededError, InternalError, ServingError
 from serving.log import log_unexpected
-from serving.sequences.contract import LENGTHS, Contract
+from serving.sequences.contract import Contract
 from serving.sequences.store import Change
 from serving.sequences.turns import LATE, Gone, never
 from serving.servable import Servable
 
 MOST_ROWS = 64  # without --enable_batching
 SHORT_CHUNK = 16  # time steps; chunks up to it are padded to each other, longer ones only to the next power of two
-Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(eq=False)
@@ -31,7 +31,7 @@ class Step:
     """One call's share of a batch: a row."""
 
     state: bytes
-    inputs: Arrays  # alias -> [1, ...], without the states; `lengths` where the signature has it
+    feeds: Feeds  # tensor name -> [1, ...], without the states; `lengths` where the signature has it
     outputs: tuple[str, ...]  # aliases of those that are wanted
     deadline_micros: int | None = None
     gone: Gone = never
@@ -101,23 +101,13 @@ class Joiner:
             raise ServingError(step.error.message, step.error.code)
 
     def _key(self, step: Step) -> Any:
-        """Steps with the same key can be joined."""
-        length = self._common_length(step)
-        if length is None:
-            shapes = tuple((alias, array.shape) for alias, array in step.inputs.items())
-            return step.outputs, shapes
-        timed = self._contract.timed_inputs
-        shapes = tuple(
-            (alias, array.shape[2:] if alias in timed else array.shape) for alias, array in step.inputs.items()
-        )
-        return step.outputs, shapes, _padded_length(length)
-
-    def _common_length(self, step: Step) -> int | None:
-        """Time steps of a chunk that may be padded: one that fits its `lengths`. Any other runs as it came, so that
-        the graph says what is wrong with it."""
-        found = {step.inputs[a].shape[1] if step.inputs[a].ndim > 1 else None for a in self._contract.timed_inputs}
-        length = found.pop() if len(found) == 1 else None
-        return length if length is not None and 0 <= int(step.inputs[LENGTHS][0]) <= length else None
+        """Steps with the same key can be joined; what runs alone has a key of its own."""
+        layout = self._contract.ragged
+        key = layout.key(step.feeds) if step.feeds else ()
+        if key is None:
+            return step
+        time = layout.time(step.feeds) if layout.pads else None
+        return step.outputs, key, None if time is None else _padded_length(time)
 
     def _lead(self, key: Any, queue: _Queue) -> None:
         """Runs the batch that has gathered; the caller's own step is its first."""
@@ -181,12 +171,13 @@ class Joiner:
         """One run of the graph."""
         contract, rows = self._contract, len(batch)
         padded = self._parameters.padded_size(rows) if self._parameters else rows
-        padding = [batch[-1]] * (padded - rows)
-        joined = [*batch, *padding]
-        inputs = _stacked(joined, contract)
-        inputs.update(contract.unpack([step.state for step in joined]))
-        slots, wanted = contract.signature.inputs, batch[0].outputs
-        feeds = {slot.tensor: inputs[alias] for alias, slot in slots.items() if alias in inputs}
+        joined = [*batch, *[batch[-1]] * (padded - rows)]
+        layout, slots = contract.ragged, contract.signature.inputs
+        data = [step.feeds for step in joined]
+        feeds = dict(stack(layout, data) if padded > 1 and data[0] else data[0])
+        for alias, array in contract.unpack([step.state for step in joined]).items():
+            feeds[slots[alias].tensor] = array
+        wanted = batch[0].outputs
         aliases = list(dict.fromkeys((*wanted, *(part.alias for part in contract.states))))
         tensors = [contract.signature.outputs[alias].tensor for alias in aliases]
         fetches = list(dict.fromkeys(tensors))
@@ -196,16 +187,22 @@ class Joiner:
         by_tensor = dict(zip(fetches, values, strict=True))
         outputs = dict(zip(aliases, (by_tensor[tensor] for tensor in tensors), strict=True))
         for alias, array in outputs.items():
-            if not array.ndim or array.shape[0] != padded:
-                raise InternalError(f"Output {alias} of a step of {padded} rows has the shape {array.shape}")
+            if array.shape[:1] != (padded,):
+                raise InternalError(f"Output {alias} of a step of {padded} rows has the shape {list(array.shape)}")
         try:
             states = contract.pack(outputs)
         except ValueError as error:
             raise InternalError(str(error)) from None
-        cut = _Cut(joined, contract)
-        for row, step in enumerate(batch):
-            step.new_state = states[row]
-            step.found = {alias: cut.row(alias, outputs[alias], row, rows == 1) for alias in wanted}
+        if padded == 1:
+            batch[0].new_state, batch[0].found = states[0], {alias: outputs[alias] for alias in wanted}
+            return
+        shown = [contract.signature.outputs[alias].tensor for alias in wanted]
+        extents = [layout.extent(found) for found in data] if data[0] else [Extent(1, None)] * padded
+        parts = cut(layout, shown, [outputs[alias] for alias in wanted], extents)
+        for step, state, part in zip(batch, states, parts, strict=False):
+            step.new_state = state
+            # with memory of their own: kept answers must not hold the whole batch
+            step.found = {alias: array.copy() for alias, array in zip(wanted, part, strict=True)}
 
     def _write(self, done: Sequence[Step]) -> None:
         try:
@@ -221,54 +218,3 @@ class Joiner:
 
 def _padded_length(length: int) -> int:
     return SHORT_CHUNK if length <= SHORT_CHUNK else 1 << (length - 1).bit_length()
-
-
-def _stacked(batch: Sequence[Step], contract: Contract) -> dict[str, np.ndarray]:
-    """The inputs of all steps on axis 0; chunks are padded with zeros to the longest."""
-    if len(batch) == 1:
-        return dict(batch[0].inputs)
-    stacked = {}
-    for alias in batch[0].inputs:
-        arrays = [step.inputs[alias] for step in batch]
-        lengths = {array.shape[1:2] for array in arrays} if alias in contract.timed_inputs else {()}
-        stacked[alias] = np.concatenate(arrays) if len(lengths) == 1 else _filled(arrays, max(lengths)[0])
-    return stacked
-
-
-def _filled(arrays: Sequence[np.ndarray], length: int) -> np.ndarray:
-    filled = np.zeros((len(arrays), length, *arrays[0].shape[2:]), arrays[0].dtype)
-    if arrays[0].dtype == object:
-        filled.fill(b"")
-    for row, array in enumerate(arrays):
-        filled[row, : array.shape[1]] = array[0]
-    return filled
-
-
-class _Cut:
-    """A row of an output, as long as its own chunk."""
-
-    def __init__(self, batch: Sequence[Step], contract: Contract) -> None:
-        self._timed = contract.timed_outputs
-        timed = next(iter(contract.timed_inputs), None)
-        self._lengths = (
-            [0 if timed is None else sum(step.inputs[timed].shape[1:2]) for step in batch] if len(batch) > 1 else []
-        )
-        self._longest = max(self._lengths, default=0)
-
-    def row(self, alias: str, array: np.ndarray, row: int, alone: bool) -> np.ndarray:
-        """[1, ...], with memory of its own: kept answers must not hold the whole batch."""
-        if alone and array.shape[0] == 1:
-            return array
-        found = array[row : row + 1]
-        length = self._lengths[row]
-        if length != self._longest and alias in self._timed and found.ndim > 1 and found.shape[1] == self._longest:
-            found = found[:, :length]
-        return found.copy()
-
-
-def lengths_input(contract: Contract, inputs: Arrays) -> dict[str, np.ndarray]:
-    """`lengths` for a chunk that came without: its own length, [1]. Empty where the signature has none, or it came."""
-    if contract.lengths is None or LENGTHS in inputs:
-        return {}
-    length = next((inputs[a].shape[1] for a in inputs if a in contract.timed_inputs and inputs[a].ndim > 1), None)
-    return {} if length is None else {LENGTHS: np.array([length], contract.lengths)}

@@ -28,15 +28,15 @@ def test_a_good_signature_is_taken_apart():
          info("state_a", "DT_DOUBLE", (-1, 2, 3))],
     )  # fmt: skip
     assert (found.inputs, found.outputs) == (("kind", "x"), ("last", "y"))
-    assert (found.timed_inputs, found.timed_outputs) == ({"x"}, {"y"})
-    assert found.lengths == np.int64
+    assert (found.ragged.timed_inputs, found.ragged.timed_outputs) == ({"x:0"}, {"y:0"})
+    assert found.ragged.pads
     assert found.layout == (("state_a", "double [-1,2,3]"), ("state_b", "bool [-1]"))
     assert found.zeros() == bytes(2 * 3 * 8 + 1)
 
 
-def test_without_lengths_no_axis_is_time():
+def test_without_lengths_chunks_are_not_padded():
     found = of([info("x", shape=(-1, -1, 3)), info("state_h")], [info("y", shape=(-1, -1)), info("state_h")])
-    assert (found.lengths, found.timed_inputs, found.timed_outputs) == (None, frozenset(), frozenset())
+    assert not found.ragged.pads
 
 
 @pytest.mark.parametrize(

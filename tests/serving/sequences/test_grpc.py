@@ -299,8 +299,9 @@ def held(sequence_server):
 
     def hold(model):
         began, go = threading.Semaphore(0), threading.Event()
-        with sequence_server.manager.use(model) as servable:
-            run = servable.run
+        with sequence_server.manager.use(model) as loaded:
+            servable = loaded.unbatched
+        run = servable.run
 
         def waiting(*args):
             began.release()
@@ -327,7 +328,8 @@ def test_steps_of_different_sequences_are_joined_and_ragged_ones_padded(step, he
     numbers = [new, *(next(ids) for _ in chunks[1:])]
     began, go = held("running")
     rows = []
-    with sequence_server.manager.use("running") as servable:
+    with sequence_server.manager.use("running") as loaded:
+        servable = loaded.unbatched
         run = servable.run
         servable.run = lambda feeds, *more: (rows.append(len(next(iter(feeds.values())))), run(feeds, *more))[1]
     first = ask_at_once(step, request("running", {"x": chunks[0]}, numbers[0], 1))
@@ -335,7 +337,7 @@ def test_steps_of_different_sequences_are_joined_and_ragged_ones_padded(step, he
     others = ask_at_once(
         step, *(request("running", {"x": x}, n, 1) for n, x in zip(numbers[1:], chunks[1:], strict=True))
     )
-    (joiner,) = [j for s, j in sequence_server.sequences._joiners.items() if s is servable]
+    (joiner,) = [j for s, j in sequence_server.sequences._joiners.items() if s is loaded]
     wait_until(lambda: sum(len(queue.waiting) for queue in joiner._queues.values()) == 4)
     go.set()
     for future, x in zip(first + others, chunks, strict=True):

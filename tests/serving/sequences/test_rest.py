@@ -202,14 +202,15 @@ def test_without_special_inputs_the_answer_is_a_stock_one(sequence_rest):
     answer = sequence_rest.predict("running", {"signature_name": "step", "inputs": inputs}).json()["outputs"]
     assert answer == {"number": [[1]], "state_seen": [1], "state_sum": [[1.0, 2.0]], "y": X}
     status, text = sequence_rest.error("running", {"signature_name": "step", "inputs": {"x": X}})
-    assert (status, text) == (400, "Missing named input: lengths in 'inputs' object.")
+    assert (status, text) == (400, "Missing named input: state_seen in 'inputs' object.")
 
 
 def test_a_call_that_waits_is_not_run_when_its_connection_is_closed(sequence_server, columns, step, new):
     (a,) = chunk(1)
     step.start(a, new)
     began, go = threading.Event(), threading.Event()
-    with sequence_server.manager.use("running") as servable:
+    with sequence_server.manager.use("running") as loaded:
+        servable = loaded.unbatched
         run = servable.run
         servable.run = lambda *args: (began.set(), go.wait(30), run(*args))[2]
     try:
