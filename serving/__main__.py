@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
 from importlib import metadata
 
 # Else TensorFlow imports Keras where it is installed: 1.3 of 3.0 s, and nothing here needs it.
@@ -28,14 +29,14 @@ def main(arguments: list[str]) -> int:
     """Runs the server until SIGTERM or SIGINT; returns the exit status."""
     parsed = parse(arguments)
     if parsed.options is None:
-        print(usage("python -m serving"), end="")
+        say(usage("python -m serving").rstrip())
         return FAILED
     if parsed.options.version:
-        print(versions())
+        say(versions())
         return 0
     if parsed.unknown:
-        print(f"unknown argument: {parsed.unknown[0]}\n{usage('python -m serving')}", end="", flush=True)
-    to_stderr()
+        say(f"unknown argument: {parsed.unknown[0]}\n{usage('python -m serving').rstrip()}")
+    to_stderr(parsed.options.log_format, parsed.options.log_level)
     allow_connections()
     ending = threading.Event()
 
@@ -74,7 +75,7 @@ def serve(options: ServerOptions, ending: threading.Event) -> int:
             if server is not None:
                 server.start()
                 if server.http_error is not None:
-                    print(f"Failed to start server. Error: {server.http_error.status}", flush=True)
+                    say(f"Failed to start server. Error: {server.http_error.status}")
         except ServingError as error:
             if not ending.is_set():
                 failures.append(error)
@@ -88,15 +89,20 @@ def serve(options: ServerOptions, ending: threading.Event) -> int:
     if server is not None:
         server.stop()
     if failures:
-        print(f"Failed to start server. Error: {failures[0].status}", flush=True)
+        say(f"Failed to start server. Error: {failures[0].status}")
     return FAILED if failures else 0
 
 
 def end_at_once(status: int) -> None:
     """Ends the process though a run that nobody waits for any more may still go on in a thread."""
     logging.shutdown()
-    sys.stdout.flush()
     os._exit(status)
+
+
+def say(text: str) -> None:
+    """Prints it at once; a standard output that takes nothing, as on a full disk, is no reason to end."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def versions() -> str:

@@ -13,6 +13,8 @@ from serving.auth_tokens import AuthTokens
 from serving.errors import Code, ServingError
 from serving.grpc_api import GRPC_STATUS, shortened
 from serving.http_codes import HTTP_STATUS
+from serving.observing import Observer
+from serving.observing.request_id import HEADER as REQUEST_ID
 from serving.rest_api import CORS, JSON, Scope, error_body
 from serving.server_metrics import ServerMetrics
 
@@ -29,14 +31,15 @@ WITH_AUTHORIZATION = [
 class GrpcGuard(grpc.ServerInterceptor):
     """In front of the gRPC services."""
 
-    def __init__(self, tokens: AuthTokens, metrics: ServerMetrics) -> None:
+    def __init__(self, tokens: AuthTokens, metrics: ServerMetrics, observer: Observer) -> None:
         self._tokens = tokens
         self._metrics = metrics
+        self._observer = observer
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         """The handler of the call, or one that refuses it without reading its message."""
         error = self._refusal(details)
-        return continuation(details) if error is None else _refusing(error)
+        return continuation(details) if error is None else self._refusing(error, details.method)
 
     def _refusal(self, details: Any) -> ServingError | None:
         """Why the call is refused; None when it is not."""
@@ -54,30 +57,34 @@ class GrpcGuard(grpc.ServerInterceptor):
             return error
         return None
 
+    def _refusing(self, error: ServingError, method: str) -> Any:
+        """A handler for streams: it begins before the message has come, which may be large, or never come."""
+
+        def refuse(_: Any, context: Any) -> None:
+            with self._observer.grpc(method.rpartition("/")[2], context) as seen:
+                seen.failed(error)
+                if error.code is Code.UNAUTHENTICATED:
+                    context.set_trailing_metadata(((REQUEST_ID, seen.id), ("www-authenticate", CHALLENGE)))
+                context.abort(GRPC_STATUS[error.code], shortened(error.message))
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
 
 def _text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _refusing(error: ServingError) -> Any:
-    """A handler for streams: it begins before the message has come, which may be large, or never come."""
-
-    def refuse(_: Any, context: Any) -> None:
-        if error.code is Code.UNAUTHENTICATED:
-            context.set_trailing_metadata((("www-authenticate", CHALLENGE),))
-        context.abort(GRPC_STATUS[error.code], shortened(error.message))
-
-    return grpc.stream_stream_rpc_method_handler(refuse)
-
-
 class HttpGuard:
     """In front of the REST application. None of its calls wants an admin."""
 
-    def __init__(self, application: Any, tokens: AuthTokens, metrics: ServerMetrics, cors: bool) -> None:
+    def __init__(
+        self, application: Any, tokens: AuthTokens, metrics: ServerMetrics, observer: Observer, cors: bool
+    ) -> None:
         """cors: refusals carry the headers for browsers as well."""
         self._application = application
         self._tokens = tokens
         self._metrics = metrics
+        self._observer = observer
         self._cors = WITH_AUTHORIZATION if cors else []
 
     async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
@@ -90,14 +97,17 @@ class HttpGuard:
                 [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
             )
         except ServingError as error:
-            await self._refuse(error, send)
+            with self._observer.rest(scope["headers"]) as seen:
+                seen.failed(error)
+                seen.answered(HTTP_STATUS[error.code])
+            await self._refuse(error, seen.header, send)
             return
         await self._application(scope, receive, send)
 
-    async def _refuse(self, error: ServingError, send: Callable[[Any], Any]) -> None:
+    async def _refuse(self, error: ServingError, request_id: tuple[bytes, bytes], send: Callable[[Any], Any]) -> None:
         self._metrics.answered("", error.code.name, "", "REST", 0)
         body = error_body(error)
-        headers = [JSON, *self._cors, (b"content-length", str(len(body)).encode())]
+        headers = [JSON, *self._cors, request_id, (b"content-length", str(len(body)).encode())]
         if error.code is Code.UNAUTHENTICATED:
             headers.append((b"www-authenticate", CHALLENGE.encode()))
         await send({"type": "http.response.start", "status": HTTP_STATUS[error.code], "headers": headers})

@@ -122,6 +122,14 @@ def from_tensorflow(error: Any) -> ServingError:
     return ServingError(error.message, Code(error.error_code))
 
 
+def quoting_bytes(error: UnicodeDecodeError) -> ServingError:
+    """The error of a run whose text quotes bytes that are no UTF-8, as that of parsing an Example does.
+
+    TensorFlow cannot put such a text into Python and loses the code with it; what quotes a caller's bytes is about
+    what the caller sent."""
+    return InvalidArgumentError(error.object.decode("utf-8", "surrogateescape"))
+
+
 def from_os(error: OSError, what: str) -> ServingError:
     """The status that TensorFlow's file system gives for errno: `<what>; <strerror>`."""
     codes = {

@@ -26,6 +26,7 @@ from serving.calls.status import check_metadata_fields
 from serving.errors import Code, FailedPreconditionError, InternalError, InvalidArgumentError, ServingError
 from serving.grpc_messages import fill_classified, fill_model_spec, fill_regressed, model_spec, spec_of
 from serving.log import log_unexpected
+from serving.observing import Observer
 from serving.sequences import special_inputs
 from serving.sequences.call import Call
 from serving.sequences.contract import STEP
@@ -43,18 +44,20 @@ Method = Callable[[Any, Any, Any], Any]
 
 
 def _answering(method: Method) -> Method:
-    """Ends the RPC with the status of the ServingError that the method raises."""
+    """Ends the RPC with the status of the ServingError that the method raises; observed from begin to end."""
 
     @wraps(method)
     def call(self: Any, request: Any, context: Any) -> Any:
-        try:
-            return method(self, request, context)
-        except ServingError as error:
-            failure = error
-        except Exception as error:
-            log_unexpected(error)
-            failure = InternalError(f"{type(error).__name__}: {error}")
-        return context.abort(GRPC_STATUS[failure.code], shortened(failure.message))
+        with self.observer.grpc(method.__name__, context) as seen:
+            try:
+                return method(self, request, context)
+            except ServingError as error:
+                failure = error
+            except Exception as error:
+                log_unexpected(error)
+                failure = InternalError(f"{type(error).__name__}: {error}")
+            seen.failed(failure)
+            return context.abort(GRPC_STATUS[failure.code], shortened(failure.message))
 
     return call
 
@@ -81,19 +84,22 @@ def _counted(method: Method) -> Method:
 
 
 def shortened(text: str) -> str:
-    """The text as gRPC gets it: at most 1024 bytes."""
+    """The text as gRPC gets it: at most 1024 bytes, UTF-8 also where it quotes a caller's bytes that are not."""
     content = text.encode("utf-8", "surrogateescape")
     if len(content) <= LONGEST_TEXT:
-        return text
+        return content.decode("utf-8", "replace")
     return content[:LONGEST_TEXT].decode("utf-8", "ignore") + "...TRUNCATED"
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """tensorflow.serving.PredictionService."""
 
-    def __init__(self, calls: Calls, metrics: ServerMetrics, tensor_content: bool = False) -> None:
+    def __init__(
+        self, calls: Calls, metrics: ServerMetrics, tensor_content: bool = False, observer: Observer | None = None
+    ) -> None:
         """tensor_content: Predict puts numbers into that field, not into `*_val`."""
         self.metrics = metrics
+        self.observer = observer or Observer()
         self._calls = calls
         self._tensor_content = tensor_content
 
@@ -196,7 +202,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """tensorflow.serving.ModelService."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, observer: Observer | None = None) -> None:
+        self.observer = observer or Observer()
         self._calls = calls
 
     @_answering

@@ -41,6 +41,10 @@ class Labels:
                 "inference"
             )
 
+    def all(self) -> dict[str, Mapping[str, int]]:
+        """Model name -> label -> version."""
+        return dict(self._versions or {})
+
     def version(self, name: str, label: str) -> int:
         """The version that the label stands for; it need not be loaded.
 

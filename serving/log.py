@@ -1,22 +1,43 @@
 """The server's log: lines on stderr, as scripts that wait for TensorFlow Serving read them."""
 
+import json
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 log = logging.getLogger("serving")
 
 
-def to_stderr() -> None:
-    """Writes what the server logs to stderr: time, level, text."""
+def to_stderr(style: str = "text", level: str = "info") -> None:
+    """Writes what the server logs to stderr, and warnings of the libraries: time, level, text, or JSON (style json).
+
+    A stderr that takes no more, as on a full disk, loses lines and never a request: logging passes over it."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s] %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
+    text = logging.Formatter("%(asctime)s %(levelname).1s %(name)s] %(message)s")
+    handler.setFormatter(JsonFormatter() if style == "json" else text)
+    logging.getLogger().addHandler(handler)
+    log.setLevel(getattr(logging, level.upper(), logging.INFO))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, message, and the fields of a record that has some."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        found = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            found["exception"] = self.formatException(record.exc_info)
+        return json.dumps(found, default=str)
 
 
 def log_unexpected(error: BaseException) -> None:

@@ -115,6 +115,11 @@ class Manager:
         with self._lock:
             return self._found(self._serving.get(name), version, True) is not None
 
+    def names(self) -> list[str]:
+        """The names that have an AVAILABLE version, or had one."""
+        with self._lock:
+            return sorted(self._serving)
+
     def available(self, name: str) -> list[int]:
         """The AVAILABLE versions of this name, lowest first."""
         return sorted(self._serving.get(name, ()))

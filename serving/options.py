@@ -17,6 +17,8 @@ LIMITS = (
     "rest_api_receive_timeout_seconds",
     "rest_api_keep_alive_seconds",
 )
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 ACCEPTED = "accepted for compatibility, has no effect here"
 
 
@@ -146,6 +148,13 @@ class ServerOptions:
     sequence_drain_seconds: int = flag(600, "longest time that a version given up stays for its sequences")
     sequence_store: str = flag("memory", "where sequences are kept: memory")
     sequence_config_file: str = flag("", "text proto with sequence_config entries: these settings for single models")
+    log_format: str = flag("text", "text or json: one JSON object a line (not in TensorFlow Serving)")
+    log_level: str = flag(
+        "info", "debug, info, warning or error; debug logs one line a request (not in TensorFlow Serving)"
+    )
+    slow_request_seconds: float = flag(
+        5.0, "a request that takes this long is logged at warning; <= 0: none (not in TensorFlow Serving)"
+    )
 
     host: str = flag("", "listen on this address only, a name or number; empty: on all (not in TensorFlow Serving)")
     rest_ssl_config_file: str = flag(
@@ -231,5 +240,13 @@ def _rules(options: ServerOptions) -> list[tuple[bool, str]]:
         (
             options.aspired_version_policy not in policies,
             f"aspired_version_policy is {options.aspired_version_policy!r}; expected one of {', '.join(policies)}.",
+        ),
+        (
+            options.log_format not in LOG_FORMATS,
+            f"log_format is {options.log_format!r}; expected one of {', '.join(LOG_FORMATS)}.",
+        ),
+        (
+            options.log_level not in LOG_LEVELS,
+            f"log_level is {options.log_level!r}; expected one of {', '.join(LOG_LEVELS)}.",
         ),
     ]

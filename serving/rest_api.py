@@ -4,6 +4,7 @@ In TensorFlow Serving: model_servers/http_server.cc, model_servers/http_rest_api
 model_servers/http_rest_api_util.cc."""
 
 import asyncio
+import contextvars
 import json
 import time
 import zlib
@@ -16,13 +17,22 @@ from typing import Any
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from serving import openapi
 from serving.calls import Calls, ModelSpec, classify, regress
 from serving.calls.examples import serialized
 from serving.calls.status import SIGNATURE_DEF
-from serving.errors import Code, DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
+from serving.errors import (
+    CancelledError,
+    Code,
+    DeadlineExceededError,
+    InternalError,
+    InvalidArgumentError,
+    ServingError,
+)
 from serving.http_codes import status_of
 from serving.http_limits import Concurrency
 from serving.log import log_unexpected
+from serving.observing import Observer, Request
 from serving.rest_json import examples, predict_request, predict_response
 from serving.rest_json.printing import quoted
 from serving.rest_routes import API, METHODS, route
@@ -72,6 +82,7 @@ class RestApi:
         cors: bool = False,
         metrics_path: str = "",
         max_concurrent_calls: int = 0,
+        observer: Observer | None = None,
     ) -> None:
         """timeout_in_ms: the longest a call may take, <= 0 for no limit; cors: add the headers for browsers;
         metrics_path: where Prometheus finds the metrics, empty for nowhere; max_concurrent_calls: one beyond is
@@ -81,6 +92,7 @@ class RestApi:
         self._metrics_path = metrics_path
         self._executor = executor
         self._at_once = Concurrency(max_concurrent_calls)
+        self._observer = observer or Observer()
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
         self._cors = CORS if cors else ()
         self._run: dict[str, Callable[[ModelSpec, bytes], bytes]] = {
@@ -93,20 +105,25 @@ class RestApi:
         """One request."""
         if scope["type"] != "http":
             return
-        answer = await self._answer(scope, receive)
-        if answer is None:
-            return
-        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        with self._observer.rest(scope["headers"]) as seen:
+            answer = await self._answer(scope, receive, seen)
+            if answer is None:
+                seen.failed(CancelledError("the client has gone before its request was read"))
+                return
+            seen.answered(answer.status)
+        headers = [*answer.headers, seen.header, (b"content-length", str(len(answer.body)).encode())]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Callable[[], Awaitable[Any]]) -> Answer | None:
+    async def _answer(self, scope: Scope, receive: Callable[[], Awaitable[Any]], seen: Request) -> Answer | None:
         """The answer; None when the client has gone before its request was read."""
         method, target = scope["method"], _target(scope)
         if method not in METHODS:
             return _page(501)
         if self._metrics_path and target.partition("?")[0] == self._metrics_path:
             return self._monitoring(target)
+        if target == openapi.PATH and method == "GET":
+            return Answer(200, await asyncio.get_running_loop().run_in_executor(self._executor, self._openapi))
         if not API.fullmatch(target):
             return _page(404)
         if method == "OPTIONS":
@@ -119,6 +136,7 @@ class RestApi:
         found, error = None, None
         try:
             found = route(method, target)
+            seen.call, seen.spec = found.call, found.spec
             if found.call in self._look:
                 content = self._look[found.call](found.spec)
             else:
@@ -132,11 +150,16 @@ class RestApi:
             error = InternalError(f"{type(failure).__name__}: {failure}")
         if error is not None:
             content = error_body(error)
+            seen.failed(error)
         status = Code.OK if error is None else error.code
         model = "" if found is None else found.spec.name
         api = "" if found is None or found.call in self._look else found.call
         self._metrics.answered(model, status.name, api, "REST", time.perf_counter() - start)
         return Answer(OK if error is None else status_of(error), content, (JSON, *self._cors))
+
+    def _openapi(self) -> bytes:
+        """The description of this API."""
+        return openapi.document(self._calls.loaded(), self._calls.labels())
 
     def _monitoring(self, target: str) -> Answer:
         """The metrics, for Prometheus: any method, but no query string."""
@@ -149,7 +172,10 @@ class RestApi:
         self, call: Callable[[ModelSpec, bytes], bytes], spec: ModelSpec, scope: Scope, body: bytes
     ) -> bytes:
         """What the call gives, on a thread of the executor, which also unpacks the body."""
-        running = asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(spec, _unpacked(scope, body)))
+        in_context = contextvars.copy_context().run  # the thread knows the request that it works for
+        running = asyncio.get_running_loop().run_in_executor(
+            self._executor, in_context, lambda: call(spec, _unpacked(scope, body))
+        )
         try:
             return await asyncio.wait_for(running, None if self._timeout_ms is None else self._timeout_ms / 1000)
         except TimeoutError:
@@ -226,8 +252,9 @@ def _gone(receive: Callable[[], Awaitable[Any]]) -> Gone:
 
 
 def error_body(error: ServingError) -> bytes:
-    """`{"error": "<message>"}`, pretty-printed."""
-    return f'{{\n    "error": {quoted(error.message)}\n}}'.encode("utf-8", "surrogateescape")
+    """`{"error": "<message>"}`, pretty-printed; UTF-8 also where the message quotes a caller's bytes that are not."""
+    message = error.message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return f'{{\n    "error": {quoted(message)}\n}}'.encode()
 
 
 def _message(message: Any) -> bytes:

@@ -17,7 +17,7 @@ from tensorflow.core.protobuf import config_pb2
 
 from serving import saved_model, signature
 from serving.dtypes import BYTES, name_of, of_array
-from serving.errors import DeadlineExceededError, InvalidArgumentError, ServingError, from_tensorflow
+from serving.errors import DeadlineExceededError, InvalidArgumentError, ServingError, from_tensorflow, quoting_bytes
 from serving.signature import Signature
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class Servable:
             return [_array(value) for value in call(*feeds.values())]
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from None
+        except UnicodeDecodeError as error:
+            raise quoting_bytes(error) from None
 
     def check_dtypes(self, feeds: Mapping[str, np.ndarray]) -> None:
         """Raises INVALID_ARGUMENT for an array whose dtype is not that of the tensor."""

@@ -26,6 +26,7 @@ from serving.labels import Labels
 from serving.loading import VersionLoader
 from serving.manager import Manager
 from serving.model_config import ModelServerConfig
+from serving.observing import Observer
 from serving.options import CPUS, ServerOptions
 from serving.rest_api import RestApi
 from serving.sequences.opening import open_store
@@ -59,6 +60,7 @@ class ModelServer:
         self.rest_port = 0
         self.http_error: ServingError | None = None  # why HTTP stayed off though gRPC runs
         self.metrics = ServerMetrics()
+        self._observer = Observer(options.slow_request_seconds)
         clock = clock or SystemClock()
         self._loader = VersionLoader(options, self.metrics, clock)
         self.manager = Manager(
@@ -108,6 +110,7 @@ class ModelServer:
             with self._opening:
                 if self._stopping:
                     raise CancelledError("The server is shutting down.")
+                self._observer.start()
                 self._open_grpc()
                 self._open_http()
                 if self._config_source is not None:
@@ -131,13 +134,13 @@ class ModelServer:
     def _open_grpc(self) -> None:
         options = self.options
         self._grpc = GrpcServer(
-            PredictionService(self.calls, self.metrics, options.enable_serialization_as_tensor_content),
-            ModelService(self.calls),
+            PredictionService(self.calls, self.metrics, options.enable_serialization_as_tensor_content, self._observer),
+            ModelService(self.calls, self._observer),
             threads=max(options.grpc_max_threads, 1),
             arguments=channel_arguments(options.grpc_channel_arguments),
             credentials=credentials(options),
             with_health=options.enable_grpc_healthcheck_service,
-            interceptors=[GrpcGuard(self._tokens, self.metrics)] if self._tokens is not None else [],
+            interceptors=[GrpcGuard(self._tokens, self.metrics, self._observer)] if self._tokens is not None else [],
             max_concurrent_calls=options.max_concurrent_requests,
             max_receive_bytes=options.grpc_max_receive_message_bytes,
         )
@@ -183,9 +186,11 @@ class ModelServer:
             cors=options.rest_api_enable_cors_support,
             metrics_path=metrics_path,
             max_concurrent_calls=options.max_concurrent_requests,
+            observer=self._observer,
         )
         if self._tokens is not None:
-            application = HttpGuard(application, self._tokens, self.metrics, options.rest_api_enable_cors_support)
+            cors = options.rest_api_enable_cors_support
+            application = HttpGuard(application, self._tokens, self.metrics, self._observer, cors)
         self._http = http_server.HttpServer(
             application,
             sock,
@@ -216,6 +221,7 @@ class ModelServer:
         for threads in (self._grpc, self._http_threads):
             if threads is not None:
                 threads.shutdown(wait=False)
+        self._observer.stop()
         self._source.stop()
         self.manager.stop(self.options.shutdown_grace_seconds)
         self._loader.stop()

@@ -1,16 +1,19 @@
 """The calls that the server answers, in terms of numpy and of the messages that stand for themselves."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from serving.calls import status
 from serving.calls.inference import Inference
 from serving.calls.model_spec import ModelSpec
 from serving.core import ServerCore
+from serving.errors import NotFoundError
+from serving.observing import CURRENT
 from serving.sequences.sequences import Sequences
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
+from serving.signature import Signature
 
 
 class Calls(Inference):
@@ -28,7 +31,12 @@ class Calls(Inference):
         """The version that the spec means; it stays loaded inside the `with`.
 
         Raises INVALID_ARGUMENT for a spec that cannot be understood, NOT_FOUND when it is not AVAILABLE."""
+        request = CURRENT.get()
+        if request is not None:
+            request.spec = spec
         with self._core.manager.use(spec.name, spec.resolved_version(self._core.labels)) as servable:
+            if request is not None:
+                request.version = servable.version
             yield servable
 
     def status(self, spec: ModelSpec) -> Any:
@@ -39,6 +47,20 @@ class Calls(Inference):
         """The GetModelMetadataResponse with the signatures of the version, as they stand in its file."""
         with self.model(spec) as servable:
             return status.metadata(servable)
+
+    def loaded(self) -> dict[str, dict[int, Mapping[str, Signature]]]:
+        """Name -> version -> signatures by name, of all that is AVAILABLE."""
+        manager = self._core.manager
+        found: dict[str, dict[int, Mapping[str, Signature]]] = {}
+        for name in manager.names():
+            for version in manager.available(name):
+                with suppress(NotFoundError), manager.use(name, version) as servable:  # it may have gone meanwhile
+                    found.setdefault(name, {})[version] = servable.signatures
+        return found
+
+    def labels(self) -> dict[str, Mapping[str, int]]:
+        """Name -> label -> version, as the configuration has them."""
+        return self._core.labels.all()
 
     def reload(self, config: Any, metric_names: Sequence[str] = ()) -> dict[str, int]:
         """Puts a ModelServerConfig in force; raises ServingError when it cannot.

@@ -186,3 +186,19 @@ def test_a_broken_file_ends_the_start(tmp_path, repository):
     path.write_text("# x\nweb predict\n")
     with pytest.raises(ServingError, match=r"tokens:2: 2 words; expected `name role token-hash`"):
         ModelServer.on_free_ports(model_name="tf1", model_base_path=str(repository / "tf1"), auth_tokens_file=str(path))
+
+
+def test_a_refusal_carries_the_id_of_its_request(guarded, stub):
+    answer = Rest(guarded.rest_port).post("/v1/models/tf1:predict", {"inputs": [[1]]}, **{"x-request-id": "mine"})
+    assert (answer.status_code, answer.headers["x-request-id"]) == (401, "mine")
+    with pytest.raises(grpc.RpcError) as error:
+        stub.prediction.Predict(predict_request("tf1", X), timeout=30, metadata=(("x-request-id", "mine"),))
+    found = dict(error.value.trailing_metadata())
+    assert (found["x-request-id"], "www-authenticate" in found) == ("mine", True)
+
+
+def test_the_description_of_the_api_wants_a_token_as_well(guarded):
+    rest = Rest(guarded.rest_port)
+    assert rest.get("/openapi.json").status_code == 401
+    answer = requests.get(f"{rest.root}/openapi.json", headers=bearer(WEB), timeout=30)
+    assert "/v1/models/tf1:predict" in answer.json()["paths"]

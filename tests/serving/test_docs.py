@@ -33,7 +33,7 @@ def test_every_test_of_a_behaviour_is_in_the_table():
 def test_every_module_of_the_server_is_named():
     named = {name for name in re.findall(r"`([a-z_]+\.py)`", PAGE) if not name.startswith("test_")}
     named |= {"__init__.py", "__main__.py"}
-    helpers = {"clock.py", "log.py", "dtypes.py", "session_config.py", "server.py"}
+    helpers = {"clock.py", "dtypes.py", "session_config.py", "server.py"}
     assert {path.name for path in SERVING.glob("*.py")} == named | helpers
 
 

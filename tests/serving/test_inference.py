@@ -1,10 +1,13 @@
 """Classify, Regress and MultiInference over both faces, on an export in the style of TensorFlow 1."""
 
+import base64
+
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
 
-from tests.serving.asking import fill, refused
+from tests.serving.asking import fill, predict_request, refused
 
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
@@ -145,3 +148,15 @@ def test_rest_calls_that_do_not_fit_are_refused(rest, path, body, status, text):
     response = rest.post(f"/v1/models/{path}", body)
     assert response.status_code == status
     assert text in response.json()["error"]
+
+
+@pytest.mark.parametrize("raw", [b"\x85\xff", b"\x85" * 2000])
+def test_an_error_of_the_graph_that_quotes_bytes_is_the_callers_on_both_faces(ask, rest, raw):
+    sent = predict_request("tf1", {"inputs": np.array([raw], object)}, signature="regress_x")
+    code, text = refused(ask.prediction.Predict, sent)
+    assert code == "INVALID_ARGUMENT"
+    assert text.startswith("Could not parse example input, value: '")
+    body = {"signature_name": "regress_x", "inputs": [{"b64": base64.b64encode(raw).decode()}]}
+    answer = rest.predict("tf1", body)
+    assert answer.status_code == 400
+    assert answer.content.decode().count("\ufffd") == len(raw)

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import psutil
 import pytest
+import requests
 
 from tests.serving import exports
 from tests.serving.asking import Grpc, Rest, predict_request, wait_until
@@ -200,3 +201,24 @@ def test_a_run_that_does_not_end_does_not_hold_up_the_end_for_longer_than_the_gr
     assert process.end() == 0, process.said()
     calling.join(30)
     assert len(ended) == 1
+
+
+def test_a_full_disk_under_its_log_stops_neither_the_server_nor_its_end(base):
+    grpc_port, rest_port, arguments = flags(base)
+    command = [sys.executable, "-m", "serving", "--unknown", *arguments, "--log_level=debug"]
+    with open("/dev/full", "w") as full, subprocess.Popen(command, stdout=full, stderr=full) as process:
+        try:
+            rest = Rest(rest_port)
+            wait_until(lambda: process.poll() is not None or answers(rest), 60)
+            assert Grpc(f"localhost:{grpc_port}").predict("scale", {"x": np.float32([[1]])})["y"] == 2
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
+def answers(rest):
+    try:
+        return rest.predict("scale", {"inputs": [1]}).ok
+    except requests.ConnectionError:
+        return False

@@ -288,3 +288,11 @@ def test_a_client_that_goes_away_leaves_the_server_as_it_was(server, rest):
     with socket.create_connection(("localhost", server.rest_port), timeout=30) as sock:
         sock.sendall(b"POST /v1/models/scale:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
     assert rest.predict("scale", {"inputs": [1]}).json() == {"outputs": [3.0]}
+
+
+@pytest.mark.parametrize("text", [b"\xff", "\U0001d54b".encode() * 100, b"a" + "\U0001d54b".encode() * 100])
+def test_an_error_that_quotes_a_callers_bytes_is_utf_8(rest, text):
+    answer = rest.post("/v1/models/scale:predict", b'{"instances": [], "' + text + b'": 1}')
+    assert answer.status_code == 400
+    assert answer.content.decode("utf-8").startswith('{\n    "error": "')
+    assert json.loads(answer.content)["error"]
