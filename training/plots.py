@@ -1,9 +1,10 @@
-"""The pictures of a training: learning curves, forecast against truth, and how far a probability can be trusted.
+"""The pictures of a training: learning curves, forecast against truth, what is taken for what, trust in probabilities.
 
 Each is a figure of its own, drawn without pyplot: nobody else's figures, styles or backend change. The colours are
 those of Okabe and Ito, which the colour-blind tell apart.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import matplotlib.dates as mdates
@@ -118,6 +119,69 @@ def reliability(probabilities: np.ndarray, outcomes: np.ndarray, bins: int = 10)
     _dress(lower, f"How often it was forecast: {len(forecast)} forecasts")
     lower.set_xlim(-0.03, 1.03)
     lower.set_xlabel("forecast probability", fontsize=8)
+    return figure
+
+
+def confusion_matrix(truth: Sequence[str], said: Sequence[str], most: int = 24) -> Figure:
+    """Which label is taken for which: a row for each true label, its shares over the labels that were said.
+
+    truth and said [examples]. Of more labels than `most` those that are confused most often are shown. Raises
+    ValueError for no example, or two lists of different lengths."""
+    if not truth or len(truth) != len(said):
+        raise ValueError(
+            f"confusion_matrix got {len(truth)} true labels and {len(said)} that were said; expected as many of both, "
+            "one or more. Give a label for each example."
+        )
+    pairs = Counter(zip(truth, said, strict=True))
+    wrong = Counter(label for (was, got), count in pairs.items() if was != got for label in (was, got) * count)
+    labels = sorted({*truth, *said})
+    shown = sorted(sorted(labels, key=lambda label: -wrong[label])[:most])
+    counts = np.array([[pairs[was, got] for got in shown] for was in shown], float)
+    totals = np.array([[max(1, sum(n for (was, _), n in pairs.items() if was == label))] for label in shown])
+    figure = _figure(*(2 * (2.5 + 0.34 * len(shown),)))
+    ax = figure.subplots()
+    ax.imshow(counts / totals, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            color = "white" if count > 0.6 * totals[row, 0] else TRUTH
+            ax.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=6, color=color)
+    right = sum(count for (was, got), count in pairs.items() if was == got)
+    of_all = "" if len(shown) == len(labels) else f", the {len(shown)} labels of {len(labels)} confused most often"
+    _dress(ax, f"{right:,} of {len(truth):,} right{of_all}")
+    ax.grid(visible=False)
+    ax.set_xticks(range(len(shown)), shown, rotation=90, fontsize=7)
+    ax.set_yticks(range(len(shown)), shown, fontsize=7)
+    ax.set_xlabel("said", fontsize=8)
+    ax.set_ylabel("true", fontsize=8)
+    return figure
+
+
+def windows_against_truth(
+    name: str,
+    times: Sequence[np.ndarray],
+    before: np.ndarray,
+    truth: np.ndarray,
+    forecast: np.ndarray,
+    plain: np.ndarray,
+) -> Figure:
+    """A panel for each window: a series before it, what followed, the forecast, and the last value again.
+
+    times: of each window datetime64 [look_back + horizon]; before [windows, look_back]; truth, forecast and plain
+    [windows, horizon], all in the series' units. The title of a panel has the errors of forecast and last value."""
+    figure = _figure(WIDTH_INCHES, height=0.4 + 2.3 * len(times))
+    panels = figure.subplots(len(times), 1, squeeze=False)[:, 0]
+    for ax, when, past, was, said, repeated in zip(panels, times, before, truth, forecast, plain, strict=True):
+        future = when[len(past) :]
+        ax.plot(when[: len(past)], past, color=TRUTH, linewidth=1.0, alpha=0.5, label="before")
+        ax.plot(future, repeated, color=PLAIN, linewidth=1.2, label="last value")
+        ax.plot(future, was, color=TRUTH, linewidth=1.2, label="measured")
+        ax.plot(future, said, color=FORECAST, linewidth=1.4, label="forecast")
+        _dress(ax, f"{name}: off by {mae(was, said):.3g} on average (last value {mae(was, repeated):.3g})")
+        ax.axvline(when[len(past) - 1], color=MARK, linewidth=0.8, linestyle=":")
+        locator = mdates.AutoDateLocator()
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    panels[0].legend(fontsize=8, frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     return figure
 
 

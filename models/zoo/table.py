@@ -7,6 +7,8 @@ from models.zoo.entry import Entry
 
 ZOO = {
     "cook": "models.zoo.cook",
+    "forecast": "models.zoo.forecast",
+    "speaker": "models.zoo.speaker",
     "weather": "models.zoo.weather",
     "xor": "models.zoo.xor",
 }

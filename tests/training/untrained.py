@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from models.zoo import entry
+from tests.training import made_up
 from training.export.card import card
 from training.export.saved_model import write
 from training.run import with_settings
 from training.tasks.table import task_module
 from training.tasks.task import Task
 
-DATA: dict[str, Callable[[Path], Path]] = {}  # by entry whose data do not ship: writes made-up ones into a folder
-SETTINGS: dict[str, dict[str, str]] = {}  # by entry whose network is too large for a test
+DATA: dict[str, Callable[[Path], Path]] = {  # by entry whose data do not ship: writes made-up ones into a folder
+    "forecast": made_up.hourly_file,
+    "speaker": made_up.ts_file,
+}
+SETTINGS: dict[str, dict[str, str]] = {  # by entry whose network is too large for a test
+    "forecast": {"look_back": "24", "segment": "12", "horizon": "24", "units": "8", "batch_size": "8"},
+}
 
 
 @dataclass(frozen=True)

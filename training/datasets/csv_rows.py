@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +17,12 @@ class Row(NamedTuple):
     texts: list[str]
 
 
-def content_of(path: Path) -> bytes:
+def content_of(path: Path, expected: str = "a CSV file") -> bytes:
     """The bytes of a file. Raises InputError for a path that cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; expected a CSV file. Check the path.") from None
+        raise InputError(f"{path} cannot be read: {error.strerror}; expected {expected}. Check the path.") from None
 
 
 def rows(path: Path, content: bytes, columns: Sequence[str]) -> Iterator[Row]:
@@ -29,7 +30,7 @@ def rows(path: Path, content: bytes, columns: Sequence[str]) -> Iterator[Row]:
 
     content: of the file, UTF-8. Raises InputError for another encoding, a broken row, a column that is not there once,
     or a row with more or fewer values than the header."""
-    reader = csv.reader(io.StringIO(_text(path, content).rstrip("\r\n"), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text_of(path, content).rstrip("\r\n"), newline=""), strict=True)
     where = f"{path}, line 1"
     header = _next(where, reader)
     if header is None:
@@ -51,12 +52,28 @@ def rows(path: Path, content: bytes, columns: Sequence[str]) -> Iterator[Row]:
         yield Row(where, [row[position] for position in positions])
 
 
-def shown(text: str, most: int = 40) -> str:
-    """A text of the file for an error: in quotation marks, on one line, not too long."""
-    return repr(text if len(text) <= most else text[: most - 3] + "...")
+def column_names(path: Path, content: bytes) -> list[str]:
+    """The names in the header of a CSV file, in their order. Raises InputError as `rows` does."""
+    header = _next(f"{path}, line 1", csv.reader(io.StringIO(text_of(path, content), newline=""), strict=True))
+    return [name.strip() for name in header or []]
 
 
-def _text(path: Path, content: bytes) -> str:
+def number_of(where: str, text: str) -> float:
+    """The finite number that a text of the file stands for. Raises InputError, at `where`, for any other text."""
+    try:
+        number = math.nan if "_" in text else float(text)  # Python would read 1_0 as ten
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(
+            f"{where}: found {shown(text)}; expected a number. Put in the measured value; fill a missing one before "
+            "training."
+        )
+    return number
+
+
+def text_of(path: Path, content: bytes) -> str:
+    """The content of a file as text. Raises InputError, naming the line, for what is not UTF-8."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -65,6 +82,11 @@ def _text(path: Path, content: bytes) -> str:
             f"{path}, line {line}: found the byte 0x{error.object[error.start]:02x}, which is not UTF-8; expected text "
             "in UTF-8. Save the file in that encoding."
         ) from None
+
+
+def shown(text: str, most: int = 40) -> str:
+    """A text of the file for an error: in quotation marks, on one line, not too long."""
+    return repr(text if len(text) <= most else text[: most - 3] + "...")
 
 
 def _next(where: str, reader: Iterator[list[str]]) -> list[str] | None:

@@ -6,7 +6,11 @@ from typing import Any
 from models.zoo import ZOO, entry
 from training.errors import InputError
 
-TASKS = {"weather": "training.tasks.weather"}
+TASKS = {
+    "forecast": "training.tasks.forecast",
+    "speaker": "training.tasks.speaker",
+    "weather": "training.tasks.weather",
+}
 
 
 def task_module(model: str) -> Any:

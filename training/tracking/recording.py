@@ -44,7 +44,8 @@ def log_data(data: DataSummary) -> None:
     source = data.source
     dataset = mlflow.data.from_pandas(data.table, source=source, name=data.name, digest=data.sha256[:32])
     mlflow.log_input(dataset, context="training")
-    mlflow.set_tags({"data.sha256": data.sha256, "data.source": source, "data.licence": data.licence})
+    tags = {"data.sha256": data.sha256, "data.source": source, "data.licence": data.licence, "data.split": data.split}
+    mlflow.set_tags({name: text for name, text in tags.items() if text})
 
 
 def log_epoch(epoch: int, figures: Mapping[str, float]) -> None:

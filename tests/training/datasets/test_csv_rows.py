@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.datasets.csv_rows import content_of, rows, shown
+from training.datasets.csv_rows import column_names, content_of, number_of, rows, shown
 from training.errors import InputError
 
 PATH = Path("own.csv")
@@ -67,3 +67,23 @@ def test_a_path_that_cannot_be_read_is_an_error(tmp_path):
 def test_a_text_is_shown_short_and_on_one_line():
     assert shown("1\n2") == r"'1\n2'"
     assert shown("x" * 100) == "'" + "x" * 37 + "...'"
+
+
+def test_the_names_of_the_columns_are_those_of_the_header():
+    assert column_names(PATH, b'a,"b, c", d \n1,2,3\n') == ["a", "b, c", "d"]
+    assert column_names(PATH, b"") == []
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1.0), (" -2.5e3 ", -2500.0), ("0x", None), ("", None)])
+def test_a_text_is_a_number_or_an_error(text, number):
+    if number is None:
+        with pytest.raises(InputError, match=rf"own\.csv, line 2: found '{text}'; expected a number"):
+            number_of("own.csv, line 2", text)
+    else:
+        assert number_of("own.csv, line 2", text) == number
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1_0"])
+def test_what_python_reads_as_a_number_but_nobody_measured_is_an_error(text):
+    with pytest.raises(InputError, match=f"found '{text}'; expected a number"):
+        number_of("own.csv, line 2", text)
