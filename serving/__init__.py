@@ -11,15 +11,27 @@ if TYPE_CHECKING:
     from serving.client_tls import Tls
     from serving.errors import Code, ServingError
     from serving.options import ServerOptions
+    from serving.sequence_client import Sequence
     from serving.server import ModelServer
 
-__all__ = ["ClientError", "Code", "GrpcClient", "ModelServer", "RestClient", "ServerOptions", "ServingError", "Tls"]
+__all__ = [
+    "ClientError",
+    "Code",
+    "GrpcClient",
+    "ModelServer",
+    "RestClient",
+    "Sequence",
+    "ServerOptions",
+    "ServingError",
+    "Tls",
+]
 _HOMES = {
     "ClientError": "client",
     "Code": "errors",
     "GrpcClient": "client",
     "ModelServer": "server",
     "RestClient": "client",
+    "Sequence": "sequence_client",
     "ServerOptions": "options",
     "ServingError": "errors",
     "Tls": "client_tls",

@@ -6,7 +6,8 @@ Stock clients work as well; these spare the caller the messages. The address for
 import base64
 import http.client
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence as Listed
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -28,6 +29,7 @@ from serving.client_tls import Tls
 from serving.dtypes import DTYPES
 from serving.errors import Code, ServingError
 from serving.http_codes import code_of
+from serving.sequence_client import Sequence
 
 Arrays = Mapping[str, Any]
 States = dict[int, str]  # version -> AVAILABLE, LOADING ...
@@ -85,7 +87,7 @@ class GrpcClient(_Client):
         signature_name: str = "",
         version: int | None = None,
         label: str | None = None,
-        outputs: Sequence[str] = (),
+        outputs: Listed[str] = (),
     ) -> dict[str, np.ndarray]:
         """Output alias -> array; inputs: alias -> array, or lists, which get the dtype that the signature declares;
         outputs: only these.
@@ -102,6 +104,11 @@ class GrpcClient(_Client):
             request.inputs[alias].CopyFrom(tensor_proto.encode(array, as_content=True))
         response = self._call(self._prediction.Predict, request)
         return {alias: tensor_proto.decode(tensor) for alias, tensor in response.outputs.items()}
+
+    def sequence(self, model: str, *others: "GrpcClient", **options: Any) -> Sequence:
+        """A sequence that the server holds; others: clients of servers with the same store, asked when this one is
+        lost; options: those of `Sequence`."""
+        return Sequence([self, *others], model, **options)
 
     def _input_dtypes(self, model: str, version: int | None, label: str | None, signature: str) -> Mapping[str, int]:
         """Alias -> dtype number of the inputs; the server is asked once for each signature."""

@@ -146,7 +146,10 @@ class ServerOptions:
         "states go on in the next version; FAIL: they cannot go on",
     )
     sequence_drain_seconds: int = flag(600, "longest time that a version given up stays for its sequences")
-    sequence_store: str = flag("memory", "where sequences are kept: memory")
+    sequence_store: str = flag(
+        "memory",
+        "where sequences are kept: memory; file:DIR, which outlives the server; file:DIR?sync=always, a power cut too",
+    )
     sequence_config_file: str = flag("", "text proto with sequence_config entries: these settings for single models")
     log_format: str = flag("text", "text or json: one JSON object a line (not in TensorFlow Serving)")
     log_level: str = flag(

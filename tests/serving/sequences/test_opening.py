@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from serving.clock import SystemClock
@@ -5,7 +7,9 @@ from serving.errors import ServingError
 from serving.sequences.opening import open_store
 
 
-@pytest.mark.parametrize("text", ["", "disk", "Memory", "files:/tmp"])
+@pytest.mark.parametrize(
+    "text", ["", "disk", "Memory", "files:/tmp", "file:", "file:?sync=always", "file:/tmp/x?sync=never"]
+)
 def test_a_store_that_is_none_is_refused(text):
-    with pytest.raises(ServingError, match=f"sequence_store is '{text}'; expected memory"):
+    with pytest.raises(ServingError, match=re.escape(f"sequence_store is {text!r}") + "; expected memory, file:DIR"):
         open_store(text, SystemClock())

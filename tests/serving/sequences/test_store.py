@@ -22,7 +22,7 @@ def answer():
     return Answer(3, {"y": np.float32([[1.5, -0.0, np.inf]]), "text": text, "b": np.array([True])})
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "file:{}/s", "file:{}/s?sync=always"])
 def store(request, tmp_path):
     opened = open_store(request.param.format(tmp_path), SystemClock())
     opened.start()

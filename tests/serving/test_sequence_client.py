@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from serving.client import GrpcClient
+from serving.errors import Code, ServingError
+from serving.sequence_client import Sequence
+from serving.server import ModelServer
+from tests.serving.sequences import models
+from tests.serving.sequences.driving import sums
+from tests.serving.sequences.models import chunk
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = models.write(models.Running(1), tmp_path_factory.mktemp("sequence-client") / "m" / "1").parent
+    with ModelServer.on_free_ports(model_name="m", model_base_path=str(folder), max_sequence_number=1) as server:
+        yield server
+
+
+@pytest.fixture
+def client(served):
+    with GrpcClient(f"localhost:{served.grpc_port}", timeout=10) as client:
+        yield client
+
+
+class Lossy:
+    """Another client whose calls are lost: before the server gets them, or their answers, by turns."""
+
+    def __init__(self, client, code=Code.UNAVAILABLE):
+        self.client, self.code, self.calls = client, code, 0
+
+    def predict(self, *args, **more):
+        self.calls += 1
+        if self.calls % 3 == 1:
+            raise ServingError("lost on the way there", self.code)
+        answer = self.client.predict(*args, **more)
+        if self.calls % 3 == 2:
+            raise ServingError("lost on the way back", self.code)
+        return answer
+
+
+def test_steps_go_on_and_the_with_ends_the_sequence(client, served):
+    a, b = chunk(2, 1)
+    with client.sequence("m") as sequence:
+        np.testing.assert_array_equal(sequence.step({"x": a})["y"], sums(a))
+        answer = sequence.step({"x": b.tolist()}, outputs=["number"])
+        assert {alias: array.tolist() for alias, array in answer.items()} == {"number": [[3]]}
+        assert served.sequences._store.live("m") == 1
+    assert served.sequences._store.live("m") == 0
+    with pytest.raises(ServingError, match="has ended; open another one"):
+        sequence.step({"x": a})
+
+
+@pytest.mark.parametrize("code", [Code.UNAVAILABLE, Code.ABORTED])
+def test_what_is_lost_is_asked_again_and_counted_once(client, code):
+    chunks = chunk(1, 2, 1, 3, 1, 2)
+    lossy, pauses = Lossy(client, code), []
+    with Sequence([lossy], "m", pause=pauses.append) as sequence:
+        for index, x in enumerate(chunks[:-1]):
+            np.testing.assert_array_equal(sequence.step({"x": x})["y"], sums(*chunks[: index + 1]))
+        np.testing.assert_array_equal(sequence.end({"x": chunks[-1]})["y"], sums(*chunks))
+    assert lossy.calls == 3 * len(chunks)
+    assert len(pauses) == 2 * len(chunks)
+
+
+def test_the_next_server_of_the_list_is_asked_when_one_is_lost(client):
+    (a,) = chunk(1)
+    with GrpcClient("localhost:1", timeout=5) as lost, lost.sequence("m", client, pause=lambda _: None) as sequence:
+        np.testing.assert_array_equal(sequence.step({"x": a})["y"], sums(a))
+        np.testing.assert_array_equal(sequence.end({"x": a})["y"], sums(a, a))
+
+
+def test_other_errors_come_at_once_and_leave_the_sequence_as_it_was(client):
+    a, b = chunk(1, 1)
+    with client.sequence("m") as sequence:
+        sequence.step({"x": a})
+        with pytest.raises(ServingError, match="Expects arg"):
+            sequence.step({"x": b.astype(np.float64)})
+        np.testing.assert_array_equal(sequence.step({"x": b})["y"], sums(a, b))
+
+
+def test_after_its_patience_the_error_is_raised(client):
+    (a,) = chunk(1)
+    with client.sequence("m") as first:
+        first.step({"x": a})
+        second = client.sequence("m", patience=0.05)
+        with pytest.raises(ServingError, match="Max sequence number has been reached") as refused:
+            second.step({"x": a})
+        assert refused.value.code is Code.UNAVAILABLE
+    with second:
+        second.step({"x": a})
+
+
+def test_an_error_inside_the_with_ends_the_sequence_too(client, served):
+    (a,) = chunk(1)
+    with pytest.raises(ValueError, match="own"), client.sequence("m") as sequence:
+        sequence.step({"x": a})
+        raise ValueError("own")
+    assert served.sequences._store.live("m") == 0
+
+
+def test_what_has_not_begun_cannot_end(client):
+    with client.sequence("m") as sequence, pytest.raises(ServingError, match="has not begun"):
+        sequence.end()
