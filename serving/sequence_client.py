@@ -19,7 +19,16 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
 class Asked(Protocol):
     """A client of one server."""
 
-    def predict(self, model: str, inputs: Mapping[str, Any], *, signature_name: str, **spec: Any) -> dict[str, Any]:
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, Any],
+        *,
+        signature_name: str,
+        version: int | None,
+        label: str | None,
+        outputs: Listed[str],
+    ) -> dict[str, np.ndarray]:
         """Output alias -> array."""
         ...
 
@@ -49,7 +58,7 @@ class Sequence:
         self.id = uuid.uuid4().hex
         self.model = model
         self._clients = list(clients)
-        self._spec = {"version": version, "label": label}
+        self._version, self._label = version, label
         self._patience = patience
         self._pause = pause
         self._next_step = 0
@@ -89,14 +98,18 @@ class Sequence:
             "sequence_control_input": np.array([control], np.uint32),
             "sequence_step": np.array([self._next_step], np.int64),
         }
-        more: dict[str, Any] = {"outputs": outputs} if outputs else {}
-        spec = self._spec if control == START else {}
+        starts = control == START
         given_up = time.monotonic() + self._patience
         seconds = FIRST_PAUSE_SECONDS
         while True:
             try:
                 answer = self._clients[0].predict(
-                    self.model, {**inputs, **special}, signature_name="step", **spec, **more
+                    self.model,
+                    {**inputs, **special},
+                    signature_name="step",
+                    version=self._version if starts else None,
+                    label=self._label if starts else None,
+                    outputs=outputs,
                 )
                 break
             except ServingError as error:

@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from tensorflow_serving.apis import predict_pb2
@@ -36,7 +37,7 @@ def from_bytes(key: Key, content: bytes) -> tuple[Record, float]:
     if checksum != _checksum(key, content[4:]) or len(content) != HEAD.size + sum(sizes):
         raise ValueError("the checksum does not fit")
     ends = np.cumsum([HEAD.size, *sizes]).tolist()
-    layout, state, answer = (content[begin:end] for begin, end in zip(ends, ends[1:], strict=False))
+    layout, state, answer = (content[begin:end] for begin, end in pairwise(ends))
     kept = _answer(answer) if flags & ANSWERED else None
     return Record(version, step, state, _layout(layout), kept, 0, bool(flags & ENDED)), used
 

@@ -93,9 +93,8 @@ def test_after_its_patience_the_error_is_raised(client):
 
 def test_an_error_inside_the_with_ends_the_sequence_too(client, served):
     (a,) = chunk(1)
-    with pytest.raises(ValueError, match="own"), client.sequence("m") as sequence:
-        sequence.step({"x": a})
-        raise ValueError("own")
+    with pytest.raises(ServingError, match="Expects arg"), client.sequence("m") as sequence:
+        list(map(sequence.step, ({"x": a}, {"x": a.astype(np.float64)})))
     assert served.sequences._store.live("m") == 0
 
 
