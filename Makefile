@@ -61,6 +61,26 @@ bench-layers: $(BENCH)/.installed ## our layers beside those of Keras and torch 
 	@$(BENCH)/bin/python -m benchmarks.models.report benchmarks/results/layers.json docs/performance.md \
 		$(if $(wildcard benchmarks/results/layers_why.md),--why benchmarks/results/layers_why.md)
 
+RIVALS := .bench-serving
+
+# an environment for each rival: their packages contradict each other; one that cannot be installed is left out
+RIVAL_PACKAGES := fastapi=fastapi[standard]==0.165.0 litserve=litserve==0.2.19 bentoml=bentoml==1.4.39 \
+	mlserver=mlserver==1.7.1 ray=ray[serve]==2.60.0
+
+.PHONY: bench-serving
+bench-serving: $(INSTALLED) ## our server beside other Python servers (about 25 minutes, on an idle machine; SHORT=1: 8)
+	@for rival in $(RIVAL_PACKAGES); do \
+		folder=$(RIVALS)/$${rival%%=*}; \
+		[ -e $$folder/.ok ] && continue; \
+		echo "Installing $${rival#*=} into $$folder ..."; \
+		$(PYTHON) -m venv $$folder && $$folder/bin/pip install --quiet --disable-pip-version-check \
+			'tensorflow>=2.21,<2.22' "$${rival#*=}" && touch $$folder/.ok \
+			|| echo "$${rival#*=} cannot be installed here and is left out"; \
+	done
+	@$(BIN)/python -m benchmarks.serving.servers --save benchmarks/results/serving.json $(if $(SHORT),--short)
+	@$(BIN)/python -m benchmarks.serving.report benchmarks/results/serving.json docs/serving_performance.md \
+		$(if $(wildcard benchmarks/results/serving_why.md),--why benchmarks/results/serving_why.md)
+
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \
@@ -74,4 +94,4 @@ ui: $(INSTALLED) ## the MLflow experiment UI on this project's store
 
 .PHONY: clean
 clean: ## remove the virtual environments and caches (keeps .seqzoo: your runs and models)
-	@rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	@rm -rf $(VENV) $(BENCH) $(RIVALS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

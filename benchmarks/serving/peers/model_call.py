@@ -1,0 +1,50 @@
+"""The model's call inside a rival: the plain signature, or our compiled form, so that only the server differs.
+
+Needs TensorFlow and numpy alone. The environment says which: MODEL_FOLDER, MODEL_CALL=plain or compiled."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+LARGEST = 32
+FOLDER, KIND = os.environ["MODEL_FOLDER"], os.environ["MODEL_CALL"]
+Call = Callable[[np.ndarray], np.ndarray]
+
+
+def load() -> Call:
+    """x [batch, 64, 16] float32 to probabilities [batch, 5]."""
+    signature = tf.saved_model.load(FOLDER).signatures["serving_default"]
+    return compiled(signature) if KIND == "compiled" else plain(signature)
+
+
+def plain(signature: Any) -> Call:
+    """The signature as it is loaded."""
+
+    def call(x: np.ndarray) -> np.ndarray:
+        found: np.ndarray = signature(x=tf.constant(x))["probabilities"].numpy()
+        return found
+
+    call(np.zeros((1, 64, 16), np.float32))
+    return call
+
+
+def compiled(signature: Any) -> Call:
+    """Our compiled form for each power of two; a batch is padded to the next of them."""
+    from serving.compiling import CompiledForm
+
+    sizes = [1 << power for power in range(LARGEST.bit_length())]
+    forms = {
+        size: CompiledForm(signature, {"x": np.zeros((size, 64, 16), np.float32)}, ["probabilities"]) for size in sizes
+    }
+
+    def call(x: np.ndarray) -> np.ndarray:
+        rows = len(x)
+        size = 1 << (rows - 1).bit_length()
+        if size != rows:
+            x = np.concatenate([x, np.zeros((size - rows, *x.shape[1:]), np.float32)])
+        return forms[size]([x])[0][:rows]
+
+    return call
