@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -77,7 +78,8 @@ def bare(repository: Path) -> Row:
     from benchmarks.serving.model import sequence
     from serving.compiling import CompiledForm
 
-    signature = tf.saved_model.load(str(repository / "classifier" / "1")).signatures["serving_default"]
+    loaded = tf.saved_model.load(str(repository / "classifier" / "1"))  # its variables live as long as it does
+    signature = loaded.signatures["serving_default"]
     x, times = sequence(), []
     form = CompiledForm(signature, {"x": x}, ["probabilities"])
     for _ in range(BARE_CALLS):
@@ -106,7 +108,8 @@ def questions_of(folder: Path, repository: Path) -> Any:
     from benchmarks.serving.model import sequence
     from benchmarks.serving.questions import Questions
 
-    signature = tf.saved_model.load(str(repository / "classifier" / "1")).signatures["serving_default"]
+    loaded = tf.saved_model.load(str(repository / "classifier" / "1"))  # its variables live as long as it does
+    signature = loaded.signatures["serving_default"]
     return Questions(folder, sequence(), signature(x=tf.constant(sequence()))["probabilities"].numpy())
 
 
@@ -122,6 +125,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> int:
     """Prints a JSON line for each row, and saves them all when asked to."""
     asked = arguments(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended as well
     set_up_process()
     absent = sorted({tool for tool in load.NEEDED.values() if shutil.which(tool) is None})
     if absent:

@@ -10,13 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 LARGEST = 32
+HELD: list[Any] = []
 FOLDER, KIND = os.environ["MODEL_FOLDER"], os.environ["MODEL_CALL"]
 Call = Callable[[np.ndarray], np.ndarray]
 
 
 def load() -> Call:
     """x [batch, 64, 16] float32 to probabilities [batch, 5]."""
-    signature = tf.saved_model.load(FOLDER).signatures["serving_default"]
+    loaded = tf.saved_model.load(FOLDER)
+    HELD.append(loaded)  # its variables live as long as it does
+    signature = loaded.signatures["serving_default"]
     return compiled(signature) if KIND == "compiled" else plain(signature)
 
 
