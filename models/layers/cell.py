@@ -33,8 +33,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     def __init__(
         self,
         units: int,
-        *,
         activation: Any = "tanh",
+        *,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",

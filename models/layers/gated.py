@@ -12,8 +12,10 @@ from models.layers.recurrence import OfCell, Recurrence
 class GatedCell(RecurrentCell):
     """A cell whose gates have an activation of their own, `recurrent_activation`: the slides' sigm."""
 
-    def __init__(self, units: int, *, recurrent_activation: Any = "sigmoid", **options: Any) -> None:
-        super().__init__(units, **options)
+    def __init__(
+        self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", **options: Any
+    ) -> None:
+        super().__init__(units, activation, **options)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
 
     @property
@@ -31,8 +33,10 @@ class GatedRecurrence(Recurrence):
 
     recurrent_activation = OfCell()
 
-    def __init__(self, units: int, *, use_cudnn: Literal["auto"] | bool = "auto", **options: Any) -> None:
-        super().__init__(units, **options)
+    def __init__(
+        self, units: int, *activations: Any, use_cudnn: Literal["auto"] | bool = "auto", **options: Any
+    ) -> None:
+        super().__init__(units, *activations, **options)
         if use_cudnn not in ("auto", True, False):
             raise ValueError(
                 f"{type(self).__name__} got use_cudnn={use_cudnn!r}; it expected 'auto', True or False. "

@@ -22,8 +22,8 @@ class GRUCell(GatedCell):
 
     gates, Gates, State, step = ("z", "r", "h"), GRUParts, GRUState, staticmethod(gru_step)  # order in memory
 
-    def __init__(self, units: int, *, reset_after: bool = True, **options: Any) -> None:
-        super().__init__(units, **options)
+    def __init__(self, units: int, *activations: Any, reset_after: bool = True, **options: Any) -> None:
+        super().__init__(units, *activations, **options)
         self.reset_after = reset_after
 
     @property

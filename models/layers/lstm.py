@@ -20,8 +20,8 @@ class LSTMCell(GatedCell):
 
     gates, Gates, State, step = ("i", "f", "g", "o"), LSTMGates, LSTMState, staticmethod(lstm_step)  # order in memory
 
-    def __init__(self, units: int, *, unit_forget_bias: bool = True, **options: Any) -> None:
-        super().__init__(units, **options)
+    def __init__(self, units: int, *activations: Any, unit_forget_bias: bool = True, **options: Any) -> None:
+        super().__init__(units, *activations, **options)
         self.unit_forget_bias = unit_forget_bias
 
     def initial_bias(self) -> Any:

@@ -36,7 +36,8 @@ class Recurrence(keras.layers.RNN):
     inputs [batch, time, features]; mask [batch, time] bool, False leaves the state as it was; initial_state a
     list of [batch, units], one for each part of the state, None means zeros: the start of a sequence.
     Returns [batch, units], or [batch, time, units] with return_sequences=True; with return_state=True the parts
-    of the last state follow. engine: how the steps are executed, "auto" takes the fastest that can run the layer.
+    of the last state follow. activations: `activation` and, with gates, `recurrent_activation`, by position as in
+    Keras. engine: how the steps are executed, "auto" takes the fastest that can run the layer.
     """
 
     Cell: ClassVar[type[RecurrentCell]]
@@ -50,7 +51,7 @@ class Recurrence(keras.layers.RNN):
     def __init__(
         self,
         units: int,
-        *,
+        *activations: Any,
         engine: str = "auto",
         return_sequences: bool = False,
         return_state: bool = False,
@@ -61,9 +62,9 @@ class Recurrence(keras.layers.RNN):
         **options: Any,
     ) -> None:
         layer_options = {name: options.pop(name) for name in LAYER_OPTIONS if name in options}
-        of_cell = {name: layer_options[name] for name in ("dtype", "trainable") if name in layer_options}
+        of_cell = {name: layer_options[name] for name in ("dtype", "trainable") if name in layer_options} | options
         super().__init__(
-            self.Cell(units, **options, **of_cell),
+            self.Cell(units, *activations, **of_cell),
             return_sequences=return_sequences,
             return_state=return_state,
             go_backwards=go_backwards,

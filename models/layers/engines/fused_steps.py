@@ -25,20 +25,23 @@ HALF = 0.5
 class FusedStep:
     """What the fused engine needs of a recurrence.
 
-    forward(x, u, before) -> (after, saved): x from the input, u from the old state, each [batch, gates * units].
+    forward(x, u, bias, before) -> (after, saved): x from the input, u from the old state, each [batch, gates * units],
+    bias what `biases` left for the step.
+    biases(bias, recurrent_bias) -> (bias, rest): what can be added to the inputs before the loop, what only in a step.
     backward(saved, before, after, d_after) -> (d_x, d_u, d_before): d_u None where it is d_x; d_before without what
     comes through the recurrent kernel. saved: how many [batch, units] forward keeps, in one tensor. splits: whether
     d_u differs from d_x. activations: by the step's names, the ones it is written for.
     """
 
-    forward: Callable[[Tensor, Tensor, Any], tuple[Any, Tensor]]
+    forward: Callable[[Tensor, Tensor, Tensor | None, Any], tuple[Any, Tensor]]
     backward: Callable[[Tensor, Any, Any, Any], tuple[Tensor, Tensor | None, Any]]
     saved: int
     splits: bool
     activations: Mapping[str, str]
+    biases: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]] = lambda bias, recurrent: (bias, recurrent)
 
 
-def lstm_forward(x: Tensor, u: Tensor, before: LSTMState) -> tuple[LSTMState, Tensor]:
+def lstm_forward(x: Tensor, u: Tensor, bias: None, before: LSTMState) -> tuple[LSTMState, Tensor]:
     """Slide S10; saves i, f, g, o."""
     t_i, t_f, g, t_o = tf.split(tf.tanh((x + u) * _scale(x, (HALF, HALF, 1.0, HALF))), 4, axis=-1)
     i, f, o = HALF + HALF * t_i, HALF + HALF * t_f, HALF + HALF * t_o
@@ -56,13 +59,22 @@ def lstm_backward(saved: Tensor, before: LSTMState, after: LSTMState, d: LSTMSta
     return d_x, None, LSTMState(h=tf.zeros_like(d.h), c=d_c * f)
 
 
-def gru_forward(x: Tensor, u: Tensor, before: GRUState) -> tuple[GRUState, Tensor]:
+def gru_biases(bias: Tensor, recurrent: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """The old state's bias acts with the input's but for the candidate's, which r multiplies."""
+    if recurrent is None:
+        return bias, None
+    gates, candidate = tf.split(recurrent, [2 * recurrent.shape[0] // 3, recurrent.shape[0] // 3])
+    return bias + tf.concat([gates, tf.zeros_like(candidate)], axis=0), candidate
+
+
+def gru_forward(x: Tensor, u: Tensor, bias: Tensor | None, before: GRUState) -> tuple[GRUState, Tensor]:
     """Cho et al., the reset gate after the product; saves z, r, the candidate, and the product that r multiplies."""
-    x_z, x_r, x_h = tf.split(x, 3, axis=-1)
-    u_z, u_r, u_h = tf.split(u, 3, axis=-1)
-    z, r = HALF + HALF * tf.tanh(HALF * (x_z + u_z)), HALF + HALF * tf.tanh(HALF * (x_r + u_r))
+    (x_gates, x_h), (u_gates, u_h) = (tf.split(part, [2 * before.h.shape[-1], -1], axis=-1) for part in (x, u))
+    gates = HALF + HALF * tf.tanh(HALF * (x_gates + u_gates))
+    z, r = tf.split(gates, 2, axis=-1)
+    u_h = u_h if bias is None else u_h + bias
     h = tf.tanh(x_h + r * u_h)
-    return GRUState(h=z * before.h + (1 - z) * h), tf.concat([z, r, h, u_h], axis=-1)
+    return GRUState(h=h + z * (before.h - h)), tf.concat([gates, h, u_h], axis=-1)
 
 
 def gru_backward(saved: Tensor, before: GRUState, after: GRUState, d: GRUState) -> tuple[Tensor, Tensor, GRUState]:
@@ -73,7 +85,7 @@ def gru_backward(saved: Tensor, before: GRUState, after: GRUState, d: GRUState) 
     return tf.concat([d_z, d_r, d_h], axis=-1), tf.concat([d_z, d_r, d_h * r], axis=-1), GRUState(h=d.h * z)
 
 
-def vanilla_rnn_forward(x: Tensor, u: Tensor, before: VanillaRNNState) -> tuple[VanillaRNNState, None]:
+def vanilla_rnn_forward(x: Tensor, u: Tensor, bias: None, before: VanillaRNNState) -> tuple[VanillaRNNState, None]:
     """Slide S8; the state says all."""
     return VanillaRNNState(h=tf.tanh(x + u)), None
 
@@ -94,6 +106,6 @@ def _scale(like: Tensor, parts: tuple[float, ...]) -> Tensor:
 SIGM_TANH = {"sigm": "sigmoid", "tanh": "tanh"}
 FUSED_STEPS: Mapping[Any, FusedStep] = {
     lstm_step: FusedStep(lstm_forward, lstm_backward, 4, False, SIGM_TANH),
-    gru_reset_after_step: FusedStep(gru_forward, gru_backward, 4, True, SIGM_TANH),
+    gru_reset_after_step: FusedStep(gru_forward, gru_backward, 4, True, SIGM_TANH, gru_biases),
     vanilla_rnn_step: FusedStep(vanilla_rnn_forward, vanilla_rnn_backward, 0, False, {"tanh": "tanh"}),
 }

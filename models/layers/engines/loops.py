@@ -41,21 +41,32 @@ class Loops:
     def forward(self, x: Tensor, weights: Weights, start: tuple[Tensor, ...]) -> Walked:
         """Each state after each step; saved are the states (the outputs but for the first part) and the gates."""
         steps = length(x)
-        projected_at = readable(_product(x, weights.kernel) + weights.bias)
+        bias, recurrent_bias = self.step.biases(
+            weights.bias, weights.recurrent_bias if self.has_recurrent_bias else None
+        )
+        projected = _product(x, weights.kernel) + bias
+        projected_at = readable(projected)
         valid_at = readable(self.valid)
         saved_like = tf.zeros([tf.shape(x)[1], self.step.saved * weights.recurrent_kernel.shape[0]], x.dtype)
 
-        def body(t: Tensor, before: Any, states: Any, saved: Any) -> Any:
+        ahead = self.step.splits
+
+        def body(t: Tensor, read: Tensor, before: Any, states: Any, saved: Any) -> Any:
+            now = read if ahead else projected_at.read(t)
             u = tf.linalg.matmul(self._seen(before[0]), weights.recurrent_kernel)
-            if self.has_recurrent_bias:
-                u += weights.recurrent_bias
-            after, kept = self.step.forward(projected_at.read(t), u, before)
+            after, kept = self.step.forward(now, u, recurrent_bias, before)
             after = self._where_valid(valid_at, t, after, before)
             states = self.State(*(written.write(t, part) for written, part in zip(states, after, strict=True)))
-            return t + 1, after, states, saved if kept is None else saved.write(t, kept)
+            read = projected_at.read(tf.minimum(t + 1, steps - 1)) if ahead else read
+            return t + 1, read, after, states, saved if kept is None else saved.write(t, kept)
 
-        loop = (0, self.State(*start), self.State(*(writable(steps, s) for s in start)), writable(steps, saved_like))
-        _, last, states, saved = tf.while_loop(lambda t, *_: t < steps, body, loop, maximum_iterations=steps)
+        # Where a step takes its input in pieces, the input is read one step ahead and carried. Read where it is used,
+        # XLA merges the reading into the gates' arithmetic, which then takes one number at a time: GRU, batch 16 and
+        # 128 units, 4.1 in place of 3.0 ms. The other recurrences add the whole input first, and lose by the copy.
+        first = tf.reduce_sum(projected[:1], axis=0) if ahead else tf.zeros([])  # zeros where there are no steps
+        written = self.State(*(writable(steps, part) for part in start)), writable(steps, saved_like)
+        loop = (0, first, self.State(*start), *written)
+        _, _, last, states, saved = tf.while_loop(lambda t, *_: t < steps, body, loop, maximum_iterations=steps)
         outputs, *others = (stacked(written, steps, part) for written, part in zip(states, start, strict=True))
         gates = [stacked(saved, steps, saved_like)] if self.step.saved else []
         return Walked(outputs, tuple(last), (*others, *gates))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.layers import GRU, LSTM, Recurrence, engines, slide_matrix
+from models.layers.cell import RecurrentCell
 from models.layers.engines.fused_steps import FUSED_STEPS
 from models.layers.equations.lstm import lstm_step
 from tests.models.layers import slides_in_numpy
@@ -195,13 +196,34 @@ def test_swapped_gates_do_not_pass(monkeypatch):
     """The battery would see a fused step whose i and o are exchanged."""
     right = FUSED_STEPS[lstm_step]
 
-    def swapped(x, u, before):
+    def swapped(x, u, bias, before):
         i, f, g, o = tf.split(x, 4, axis=-1)
-        return right.forward(tf.concat([o, f, g, i], axis=-1), u, before)
+        return right.forward(tf.concat([o, f, g, i], axis=-1), u, bias, before)
 
     monkeypatch.setitem(FUSED_STEPS, lstm_step, dataclasses.replace(right, forward=swapped))
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="Mismatched elements"):
         test_every_step_of_every_sequence_is_the_step_of_the_slide(LSTM, "fused")
+
+
+@pytest.mark.parametrize("engine", ["equation", "fused", "auto"])
+def test_a_transposed_kernel_does_not_pass(Layer, engine, monkeypatch):
+    """The battery would see a recurrent kernel that acts by its transpose, gate by gate."""
+    right = RecurrentCell.weights_by_role
+
+    def transposed(cell):
+        kernel, recurrent_kernel, *biases = right(cell)
+        gates = tf.split(recurrent_kernel, len(cell.gates), axis=1)
+        return kernel, tf.concat([tf.transpose(gate) for gate in gates], axis=1), *biases
+
+    def recur(cell, h):
+        _, recurrent_kernel, _, bias = transposed(cell)
+        u = tf.linalg.matmul(h, recurrent_kernel)
+        return u if bias is None else u + bias
+
+    monkeypatch.setattr(RecurrentCell, "weights_by_role", transposed)
+    monkeypatch.setattr(RecurrentCell, "recur", recur)
+    with pytest.raises(AssertionError, match="Mismatched elements"):
+        test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, engine)
 
 
 def test_an_engine_that_cannot_run_a_layer_says_why(Layer):

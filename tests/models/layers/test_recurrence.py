@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers import LSTM, VanillaRNN, engines
+from models.layers import GRU, LSTM, VanillaRNN, engines
 
 
 def test_weights_move_between_our_layer_and_that_of_keras_in_both_directions(Layer, Peer, rng, distinct):
@@ -36,6 +36,20 @@ def test_weights_have_the_names_and_shapes_of_keras(Layer, Peer):
     for layer in (ours, theirs):
         layer.build((None, None, 3))
     assert [(w.name, w.shape) for w in ours.weights] == [(w.name, w.shape) for w in theirs.weights]
+
+
+def test_activations_are_taken_by_position_as_in_keras(rng, distinct):
+    inputs = rng.normal(size=(2, 5, 3)).astype("float32")
+    pairs = [
+        (LSTM(4, "relu", "hard_sigmoid"), keras.layers.LSTM(4, "relu", "hard_sigmoid")),
+        (GRU(4, "relu", "hard_sigmoid"), keras.layers.GRU(4, "relu", "hard_sigmoid")),
+        (VanillaRNN(4, "relu"), keras.layers.SimpleRNN(4, "relu")),
+    ]
+    for ours, theirs in pairs:
+        for layer in (ours, theirs):
+            layer.build(inputs.shape)
+        distinct(ours, theirs)
+        np.testing.assert_allclose(ours(inputs), theirs(inputs), atol=1e-5)
 
 
 def test_a_saved_model_loads_without_custom_objects(Layer, tmp_path, rng):
