@@ -88,6 +88,10 @@ card: $(INSTALLED) ## train weather anew; write its card and the README's pictur
 		&& cp $$home/artifacts/weather/*/artifacts/pictures/forecast_against_truth.png docs/pictures/weather_2015.png \
 		&& rm -r $$home
 
+.PHONY: pictures
+pictures: $(INSTALLED) ## draw the pictures of docs/equations.md
+	@$(BIN)/python docs/pictures/draw.py
+
 .PHONY: ui
 ui: $(INSTALLED) ## the MLflow experiment UI on this project's store
 	@$(BIN)/seqzoo ui
