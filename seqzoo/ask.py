@@ -9,16 +9,39 @@ import numpy as np
 from training.errors import InputError
 from training.tasks.table import TASKS, task_module
 
+GRPC = ("grpc://", "grpcs://")
+SECURE = ("https://", "grpcs://")
 
-def ask(model: str, inputs: str | None, signature: str, url: str, timeout: float) -> dict[str, Any]:
-    """The outputs as JSON values. inputs: a JSON object, @FILE with one, or None for the task's own example.
+
+def ask(
+    model: str,
+    inputs: str | None,
+    signature: str,
+    url: str,
+    timeout: float,
+    *,
+    token: str | None = None,
+    roots: str | None = None,
+) -> dict[str, Any]:
+    """The outputs as JSON values. inputs: a JSON object, @FILE with one, or None for the task's own example; token: for
+    a server that asks for one; roots: PEM file of the authorities that its certificate is checked against.
 
     Raises InputError for inputs that are no JSON object, and the client's error when the server refuses."""
     from serving.client import GrpcClient, RestClient
+    from serving.client_tls import Tls
 
+    if roots is not None and not url.startswith(SECURE):
+        raise InputError(f"--roots is for a secure address; got {url}, expected {' or '.join(SECURE)}HOST:PORT.")
+    tls = Tls(roots) if url.startswith(SECURE) else None
     arrays = _example(model, signature) if inputs is None else _given(inputs)
-    secure = url.removeprefix("grpc://")
-    client = GrpcClient(secure, timeout=timeout) if url.startswith("grpc://") else RestClient(url, timeout=timeout)
+    client: GrpcClient | RestClient
+    try:
+        if url.startswith(GRPC):
+            client = GrpcClient(url.partition("://")[2], timeout, tls=tls, token=token)
+        else:
+            client = RestClient(url, timeout, tls=tls, token=token)
+    except OSError as error:
+        raise InputError(f"--roots {roots} cannot be used ({error}); give a file of certificates, PEM.") from error
     with client:
         outputs = client.predict(model, arrays, signature_name=signature)
     return {name: _plain(np.asarray(value)) for name, value in outputs.items()}

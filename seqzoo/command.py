@@ -139,14 +139,20 @@ def serve(ctx: click.Context) -> None:
 @click.argument("name")
 @click.option("--inputs", help="JSON object of the signature's inputs, or @FILE [the task's own example].")
 @click.option("--signature", default="serving_default", show_default=True)
-@click.option("--url", default="http://localhost:8501", show_default=True, help="HTTP address, or grpc://host:port.")
+@click.option(
+    "--url", default="http://localhost:8501", show_default=True, help="http(s)://host:port, or grpc(s)://host:port."
+)
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait.")
-def ask(name: str, inputs: str | None, signature: str, url: str, timeout: float) -> None:
+@click.option("--token", envvar="SEQZOO_TOKEN", help="For a server that asks for one [the variable SEQZOO_TOKEN].")
+@click.option("--roots", help="PEM file of who may have signed the server's certificate [the usual ones].")
+def ask(
+    name: str, inputs: str | None, signature: str, url: str, timeout: float, token: str | None, roots: str | None
+) -> None:
     """Ask a served model, over HTTP or gRPC."""
     quiet.import_tensorflow()
     from seqzoo.ask import ask as run_ask
 
-    click.echo(json.dumps(run_ask(name, inputs, signature, url, timeout), ensure_ascii=False))
+    click.echo(json.dumps(run_ask(name, inputs, signature, url, timeout, token=token, roots=roots), ensure_ascii=False))
 
 
 @cli.command()

@@ -26,7 +26,7 @@ class Protocol(HttpToolsProtocol):
         self._received = 0  # bytes of its chunks but the first
         self._chunk = 0  # bytes of the chunk that is being read
         self._body = 0  # bytes of its body
-        self._rest = 0.0  # when the connection was last at rest, or was refused
+        self._rest = 0.0  # when the connection was found at rest, or was refused; 0 since a request began
         self._refused = False
 
     def connection_made(self, transport: Any) -> None:
@@ -59,7 +59,7 @@ class Protocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_head, self._receiving, self._started = True, True, False
-        self._began, self._received, self._body = 0.0, 0, 0
+        self._began, self._rest, self._received, self._body = 0.0, 0.0, 0, 0
 
     def on_headers_complete(self) -> None:
         """Its head is there: the request is begun to be answered, if it keeps to the limits."""
@@ -93,11 +93,6 @@ class Protocol(HttpToolsProtocol):
             self._receiving = False
             super().on_message_complete()
 
-    def on_response_complete(self) -> None:
-        """Its answer is written."""
-        self._rest = self.loop.time()
-        super().on_response_complete()
-
     def sweep(self, now: float) -> None:
         """Ends the connection where it has been idle, or a request coming, for too long; now: of the loop's clock."""
         if self._refused:
@@ -109,7 +104,11 @@ class Protocol(HttpToolsProtocol):
             elif now - self._began > self._limits.receive_timeout_seconds + self._received / SLOWEST_BYTES_PER_SECOND:
                 seconds = self._limits.receive_timeout_seconds
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"The request has not come within {seconds} seconds")
-        elif not self._answering() and now - self._rest > self._limits.keep_alive_seconds:
+        elif self._answering():
+            return
+        elif not self._rest:
+            self._rest = now  # its answer was written since the sweep before
+        elif now - self._rest > self._limits.keep_alive_seconds:
             if self.transport.is_closing() or self.transport.get_write_buffer_size():
                 self.transport.abort()  # who does not read its answer is not waited for
             else:

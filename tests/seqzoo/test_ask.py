@@ -7,7 +7,10 @@ import subprocess
 import pytest
 import requests
 
+from serving.auth_tokens import hashed
+from serving.server import ModelServer
 from tests.end_to_end.test_main_line import free_ports, wait_until
+from tests.serving.certificates import Certificate, quoted
 from tests.training import small
 
 WEEK = '{"weather": [["rainy", "sunny"]], "first_dish": ["pie"]}'
@@ -57,6 +60,36 @@ def test_what_the_server_refuses_is_one_line(served):
     small.assert_one_line_error(done, "weather got [foggy]; the known words are: sunny, rainy")
     done = small.run(small.command("ask", "nope", "--url", addresses(served)[1], "--inputs", "{}"), served[0])
     small.assert_one_line_error(done, "Servable not found for request: Latest(nope)")
+
+
+def test_a_token_and_roots_are_sent_to_a_server_that_wants_them(served, tmp_path):
+    home = served[0]
+    authority = Certificate("authority")
+    ours = Certificate("localhost", authority)
+    (tmp_path / "roots.pem").write_bytes(authority.pem)
+    (tmp_path / "ssl").write_text(f"server_key: {quoted(ours.key)} server_cert: {quoted(ours.pem)}")
+    (tmp_path / "tokens").write_text(f"asker predict {hashed('secret-token')}")
+    flags = {name: str(tmp_path / "ssl") for name in ("ssl_config_file", "rest_ssl_config_file")}
+    flags |= {"model_name": "cook", "model_base_path": str(home / "repository" / "cook")}
+    with ModelServer.on_free_ports(auth_tokens_file=str(tmp_path / "tokens"), **flags) as server:
+        for url in (f"grpcs://localhost:{server.grpc_port}", f"https://localhost:{server.rest_port}"):
+            options = ["--url", url, "--inputs", WEEK, "--roots", str(tmp_path / "roots.pem")]
+            done = small.run(small.command("ask", "cook", *options, "--token", "secret-token"), home)
+            assert json.loads(done.stdout) == {"dish": [["burger", "burger"]]}, done.stderr
+            small.assert_one_line_error(small.run(small.command("ask", "cook", *options), home), "No token; expected")
+
+
+@pytest.mark.parametrize(
+    ("url", "roots", "part"),
+    [
+        ("https://localhost:1", "/nowhere.pem", "--roots /nowhere.pem cannot be used"),
+        ("grpcs://localhost:1", "/nowhere.pem", "--roots /nowhere.pem cannot be used"),
+        ("http://localhost:1", "/nowhere.pem", "got http://localhost:1, expected https:// or grpcs://HOST:PORT."),
+    ],
+)
+def test_roots_that_cannot_be_used_are_one_line(url, roots, part, seqzoo_home):
+    options = ["--url", url, "--inputs", WEEK, "--roots", roots]
+    small.assert_one_line_error(small.run(small.command("ask", "cook", *options), seqzoo_home), part)
 
 
 def test_a_server_that_is_not_there_is_one_line(seqzoo_home):
