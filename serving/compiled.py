@@ -1,6 +1,8 @@
 """A servable that compiles the shapes it is often asked for, aside, while the calls run on the plain path.
 
-A form is taken into use only when it gave the plain path's numbers, to rounding, and was faster."""
+Where a signature has `lengths`, calls are padded to few shapes: rows to a power of two, time steps to one of four
+sizes between two powers of two. Other signatures are compiled for the very shapes of their calls. A form is taken into
+use only when it gave the plain path's numbers, to rounding, and was faster."""
 
 import logging
 import threading
@@ -8,14 +10,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from serving.compiling import CompiledForm, why_not
+from serving.batching.gathering import MOST_ROWS
+from serving.batching.ragged import Extent, Layout, cut, layout, stack
+from serving.compiling import CompiledForm
 from serving.servable import Servable
-from serving.signature import Signature
+from serving.signature import Signature, Slot
+from serving.value_safety import Bound, findings, writes
 
 log = logging.getLogger(__name__)
 CALLS_BEFORE = 3  # of one shape, until it is compiled
@@ -25,6 +31,29 @@ GAIN = 0.8  # a form that takes more than this share of the plain path's time is
 TOLERANCE = 1e-4  # relative to the largest number of an output
 Key = tuple[Any, ...]
 Feeds = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A compiled form, and how a call gets into it."""
+
+    compiled: CompiledForm
+    bounds: tuple[Bound, ...]
+    fetches: tuple[str, ...]
+    layout: Layout | None
+    size: tuple[int, int] | None  # rows and time steps; None: the call's own
+
+    def run(self, feeds: Feeds) -> list[np.ndarray]:
+        """The outputs of a call."""
+        if self.size is None or self.layout is None:
+            return self.compiled(list(feeds.values()))
+        padded = stack(self.layout, [feeds], *self.size)
+        outputs = self.compiled(list(padded.values()))
+        extent = self.layout.extent(feeds)
+        if self.size == (extent.rows, extent.time):
+            return outputs
+        added = Extent(self.size[0] - extent.rows, self.size[1])
+        return cut(self.layout, self.fetches, outputs, [extent, added])[0]
 
 
 class CompiledServable(Servable):
@@ -38,26 +67,46 @@ class CompiledServable(Servable):
         self._folder = folder
         self._executor = executor
         self._calls: OrderedDict[Key, int] = OrderedDict()
-        self._forms: dict[Key, CompiledForm] = {}
+        self._forms: dict[Key, Form] = {}
         self._lock = threading.Lock()
         self._making = threading.Lock()  # held while a form is made; close() waits for it
         self._closed = False
         self._eager: Any = None  # the version once more, as functions; its variables live as long as it does
-        self._not_compiled: set[str] = set()
+        self._bounds: dict[str, tuple[Bound, ...] | None] = {}  # by signature; None: it is not compiled
+        self._layouts: dict[frozenset[str], Layout] = {}
+        for signature in inner.signatures.values():
+            found = layout(signature)
+            if found.lengths is not None and found.joins:
+                self._layouts[frozenset(found.inputs)] = found
 
     def run(self, feeds: Feeds, fetches: Sequence[str], timeout_ms: int | None = None) -> list[np.ndarray]:
-        """As Servable.run. A compiled run cannot be ended by its time limit; the plain runs of its shape were fast."""
-        key = (*((tensor, array.shape, array.dtype.char) for tensor, array in feeds.items()), *fetches)
+        """As Servable.run. A compiled run cannot be ended by its time limit; how long it takes hangs on shapes
+        alone, and the plain runs of its shape were within theirs."""
+        found = self._layouts.get(frozenset(feeds))
+        padded = _padded(found, feeds) if found is not None else None
+        shapes = padded or tuple((tensor, array.shape, array.dtype.char) for tensor, array in feeds.items())
+        key = (shapes, *fetches)
         form = self._forms.get(key)
-        if form is not None and (timeout_ms is None or timeout_ms > 0):
+        if form is not None and (timeout_ms is None or timeout_ms > 0) and self._within_bounds(form, feeds):
+            with self._lock:
+                if key in self._calls:
+                    self._calls.move_to_end(key)
             try:
-                return form(list(feeds.values()))
+                return form.run(feeds)
             except tf.errors.OpError as error:
                 log.warning("A compiled form of %s failed, the plain path goes on: %s", self.name, error.message)
                 self._forms.pop(key, None)
         outputs = self._inner.run(feeds, fetches, timeout_ms)
-        self._count(key, feeds, fetches)
+        if form is None:
+            self._count(key, feeds, fetches)
         return outputs
+
+    def _within_bounds(self, form: "Form", feeds: Feeds) -> bool:
+        """What is out of bounds gets its error on the plain path."""
+        return all(
+            not feeds[bound.tensor].size or (feeds[bound.tensor].min() >= 0 and feeds[bound.tensor].max() < bound.below)
+            for bound in form.bounds
+        )
 
     def check_dtypes(self, feeds: Feeds) -> None:
         """As Servable.check_dtypes."""
@@ -85,31 +134,48 @@ class CompiledServable(Servable):
             if form is not None:
                 self._forms[key] = form
 
-    def _form(self, feeds: Feeds, fetches: Sequence[str]) -> CompiledForm | None:
+    def _form(self, feeds: Feeds, fetches: Sequence[str]) -> "Form | None":
         """The form, if the signature may be compiled and it is worth it."""
         signature = self._signature(feeds, fetches)
-        if signature is None or signature.name in self._not_compiled:
+        if signature is None:
+            return None
+        if signature.name not in self._bounds:
+            self._bounds[signature.name] = self._look_at(signature)
+        bounds = self._bounds[signature.name]
+        if bounds is None:
             return None
         if self._eager is None:
             self._eager = tf.saved_model.load(self._folder)
-        function = self._eager.signatures[signature.name]
-        reasons = why_not(function)
-        if reasons:
-            self._not_compiled.add(signature.name)
-            log.info("Signature %s of %s is not compiled: %s", signature.name, self.name, "; ".join(reasons))
-            return None
-        arrays = list(feeds.values())
         aliases = {slot.tensor: alias for alias, slot in signature.inputs.items()}
         outputs = {slot.tensor: alias for alias, slot in signature.outputs.items()}
-        form = CompiledForm(
-            function, {aliases[tensor]: array for tensor, array in feeds.items()}, [outputs[f] for f in fetches]
+        found = self._layouts.get(frozenset(feeds))
+        padding = _padded(found, feeds) if found is not None else None
+        size = (padding[0], padding[1]) if padding is not None else None
+        example = feeds if size is None or found is None else stack(found, [feeds], *size)
+        compiled = CompiledForm(
+            self._eager.signatures[signature.name],
+            {aliases[tensor]: array for tensor, array in example.items()},
+            [outputs[tensor] for tensor in fetches],
         )
+        form = Form(compiled, bounds, tuple(fetches), found, size)
         expected = self._inner.run(feeds, fetches)
-        if not all(map(_same, form(arrays), expected)):
+        if not all(map(_same, form.run(feeds), expected)):
             log.warning("Signature %s of %s gives other numbers when compiled: it is not", signature.name, self.name)
             return None
-        plain, compiled = _seconds(lambda: self._inner.run(feeds, fetches)), _seconds(lambda: form(arrays))
-        return form if compiled < GAIN * plain else None
+        plain, fast = _seconds(lambda: self._inner.run(feeds, fetches)), _seconds(lambda: form.run(feeds))
+        return form if fast < GAIN * plain else None
+
+    def _look_at(self, signature: Signature) -> tuple[Bound, ...] | None:
+        """The bounds of a signature that may be compiled; None, and a line in the log, for one that may not."""
+        graph = self._inner.graph_def()
+        written = {op for one in self.signatures.values() for op in writes(graph, _tensors(one.outputs))}
+        found = findings(graph, _tensors(signature.inputs), _tensors(signature.outputs))
+        found.reasons.update(f"a call changes variables ({op})" for op in written)
+        if found.reasons:
+            reasons = "; ".join(sorted(found.reasons))
+            log.info("Signature %s of %s is not compiled: %s", signature.name, self.name, reasons)
+            return None
+        return tuple(found.bounds)
 
     def _signature(self, feeds: Feeds, fetches: Sequence[str]) -> Signature | None:
         """The signature with exactly these inputs, and at least these outputs."""
@@ -126,6 +192,25 @@ class CompiledServable(Servable):
             self._forms.clear()
             self._eager = None
             self._inner.close()
+
+
+def _padded(found: Layout, feeds: Feeds) -> Key | None:
+    """Rows and time steps that the call is padded to, and what else its shapes are; None for one that is not."""
+    key = found.key(feeds)
+    extent = found.extent(feeds) if key is not None else None
+    if extent is None or extent.time is None or extent.rows > MOST_ROWS:
+        return None
+    return 1 << (extent.rows - 1).bit_length(), _steps(extent.time) if found.pads else extent.time, key
+
+
+def _steps(time: int) -> int:
+    """The next of 1 to 8, 10, 12, 14, 16, 20, 24, 28, 32, 40 ...: at most a quarter more."""
+    quarter = 1 << max((time - 1).bit_length() - 3, 0)
+    return -(-time // quarter) * quarter
+
+
+def _tensors(slots: Mapping[str, Slot]) -> list[str]:
+    return [slot.tensor for slot in slots.values()]
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

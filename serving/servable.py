@@ -117,6 +117,10 @@ class Servable:
                 self._callables.popitem(last=False)
         return made
 
+    def graph_def(self) -> Any:
+        """The graph, with its functions, as a GraphDef."""
+        return self._session.graph.as_graph_def()
+
     def close(self) -> None:
         """Frees the session; no call runs any more."""
         self._callables.clear()

@@ -1,4 +1,5 @@
 from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -158,9 +159,32 @@ def test_a_form_that_fails_leaves_the_call_to_the_plain_path(make, folder):
     def fail(arrays):
         raise tf.errors.ResourceExhaustedError(None, None, "no memory")
 
-    loaded._forms[key] = fail
+    loaded._forms[key] = replace(loaded._forms[key], compiled=fail)
     assert run(loaded, x=x(2, 64))[0].shape == (2, 8)
     assert loaded._forms == {}
+
+
+@pytest.mark.parametrize("signature", ["unchecked", "bare"])
+def test_ragged_calls_share_padded_forms_and_answer_as_before(make, written, signature):
+    loaded = make(written["ragged"])
+    rng = np.random.default_rng(1)
+    for rows, steps in ((1, 30), (3, 31), (4, 29), (4, 32), (3, 31), (1, 31), (1, 29), (4, 31)):
+        inputs = {"x": rng.normal(size=(rows, steps, 3)).astype(np.float32)}
+        if signature == "unchecked":
+            inputs["lengths"] = rng.integers(0, steps + 1, rows).astype(np.int32)
+        found, expected = run(loaded, signature, **inputs), run(loaded._inner, signature, **inputs)
+        for one, other in zip(found, expected, strict=True):
+            assert one.shape == other.shape
+            assert np.allclose(one, other, atol=1e-5)
+    sizes = {form.size for form in loaded._forms.values()}
+    assert sizes == ({(1, 32), (4, 32)} if signature == "unchecked" else set())
+
+
+def test_a_version_whose_calls_write_variables_is_not_compiled(make, written, logged):
+    loaded = make(written["kinds"])
+    for _ in range(CALLS_BEFORE):
+        run(loaded, "total", x=np.float32([1, 2]))
+    assert any("a call changes variables (AssignAddVariableOp)" in text for text in logged())
 
 
 def test_a_server_compiles_aside_while_it_answers(folder, tmp_path):
