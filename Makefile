@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else "seqzoo needs Python 3.11 or newer, %s is %d.%d; name another with make PYTHON=python3.12" % (sys.executable, *v))'
 	@echo "Installing seqzoo into $(VENV) (a few minutes, once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[test]'
 	@touch $(INSTALLED)
 
 .PHONY: run

@@ -5,7 +5,9 @@ import os
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
-os.environ.pop("SEQZOO_DATA", None)  # the tests need no data beside the project
+data_sets = os.environ.pop("SEQZOO_DATA", None)  # the tests need no data beside the project
+if data_sets:
+    os.environ["SEQZOO_TEST_DATA"] = data_sets  # some read a whole data set where there is one
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 

@@ -35,6 +35,7 @@ class State:
     variables: list[np.ndarray]  # weights, statistics, states of the random generators
     optimizer: list[np.ndarray]
     best: list[np.ndarray]  # the variables after the best epoch
+    average: list[np.ndarray] = field(default_factory=list)  # of the weights over the steps, where it is kept
 
 
 def save(progress: Progress, state: State) -> Path:
@@ -63,7 +64,7 @@ def load(folder: Path) -> tuple[Progress, State]:
     try:
         progress = Progress(**json.loads((folder / "progress.json").read_text()))
         with np.load(folder / "state.npz", allow_pickle=False) as arrays:
-            groups: dict[str, list[np.ndarray]] = {"variables": [], "optimizer": [], "best": []}
+            groups: dict[str, list[np.ndarray]] = {"variables": [], "optimizer": [], "best": [], "average": []}
             for name in arrays.files:  # in the order of writing
                 groups[name.rpartition(".")[0]].append(arrays[name])
     except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -13,6 +13,8 @@ import keras
 import numpy as np
 
 from training import checkpoint
+from training.averaging import WeightAverage
+from training.batches import as_dataset, batches_by_length
 from training.checkpoint import Progress, State
 from training.run import TrainingRun
 
@@ -45,31 +47,29 @@ def fit(
     state: State | None,
     after_epoch: Callable[[int, Mapping[str, float]], None],
     say: Callable[[str], None],
+    lengths: np.ndarray | None = None,
 ) -> Progress:
     """Trains a compiled model to its best weights by `metric` of `validate`, lower is better.
 
-    inputs and targets [examples, ...]. Goes on from `state` when there is one. `after_epoch` gets the epoch (from
+    inputs and targets [examples, ...]; with lengths [examples], the time steps of each, batches hold examples of like
+    length and are cut to the longest of them. With `run.average_decay` the weights that are validated and kept are the
+    average over the steps. Goes on from `state` when there is one. `after_epoch` gets the epoch (from
     1) and its figures. Raises TrainingInterruptedError at SIGINT and SIGTERM, between two batches; the checkpoint of
     the last finished epoch then lies on the disk."""
-    examples = len(next(iter(targets.values())))
     model.optimizer.build(model.trainable_variables)
     if state is not None:
         _restore(model, state)
     best = state.best if state is not None else _values(model.variables)
+    average = WeightAverage(model, run.average_decay, state.average if state else ()) if run.average_decay else None
     started, done = time.monotonic(), progress.epoch
     with _stop_signals() as stop:
         while progress.epoch < run.epochs and progress.epoch - progress.best_epoch < run.patience:
             epoch = progress.epoch + 1
-            order = np.random.default_rng([run.seed, epoch]).permutation(examples)
-            logs = model.fit(
-                {name: array[order] for name, array in inputs.items()},
-                {name: array[order] for name, array in targets.items()},
-                batch_size=run.batch_size,
-                shuffle=False,
-                verbose=0,
-                callbacks=[stop],
-            )
-            figures = {"loss": float(logs.history["loss"][0]), **validate()}
+            callbacks = [stop] if average is None else [average, stop]
+            logs = model.fit(**_epoch(run, epoch, inputs, targets, lengths), verbose=0, callbacks=callbacks)
+            with nullcontext() if average is None else average.in_place():
+                figures = {"loss": float(logs.history["loss"][0]), **validate()}
+                answering = _values(model.variables)
             if not math.isfinite(figures["loss"]):
                 raise FloatingPointError(
                     f"the loss became {figures['loss']} in epoch {epoch}; try a lower learning_rate."
@@ -79,14 +79,27 @@ def fit(
                 progress.history.setdefault(name, []).append(figure)
             is_best = figures[metric] < progress.best_value
             if is_best:
-                progress.best_value, progress.best_epoch, best = figures[metric], epoch, _values(model.variables)
+                progress.best_value, progress.best_epoch, best = figures[metric], epoch, answering
             after_epoch(epoch, figures)
-            checkpoint.save(progress, State(_values(model.variables), _values(model.optimizer.variables), best))
+            averaged = [] if average is None else average.values()
+            now = State(_values(model.variables), _values(model.optimizer.variables), best, averaged)
+            checkpoint.save(progress, now)
             left = (time.monotonic() - started) / (epoch - done) * (run.epochs - epoch)
             say(_line(epoch, run.epochs, figures, metric, is_best, left))
     for variable, value in zip(model.variables, best, strict=True):
         variable.assign(value)
     return progress
+
+
+def _epoch(run: TrainingRun, epoch: int, inputs: Arrays, targets: Arrays, lengths: np.ndarray | None) -> dict[str, Any]:
+    """What `keras.Model.fit` trains on in one epoch: all examples, in an order of its own."""
+    rng = np.random.default_rng([run.seed, epoch])
+    if lengths is not None:
+        batches = batches_by_length(lengths, run.batch_size, rng)
+        return {"x": as_dataset(inputs, targets, lengths, batches), "shuffle": False}
+    order = rng.permutation(len(next(iter(targets.values()))))
+    x, y = ({name: array[order] for name, array in arrays.items()} for arrays in (inputs, targets))
+    return {"x": x, "y": y, "batch_size": run.batch_size, "shuffle": False}
 
 
 def _line(epoch: int, epochs: int, figures: Mapping[str, float], metric: str, is_best: bool, left: float) -> str:

@@ -22,7 +22,7 @@ from training.fitting import fit, optimizer
 from training.home import checkpoints
 from training.run import TrainingRun
 from training.tasks.table import task_module
-from training.tasks.task import Arrays, Predict, Task
+from training.tasks.task import Arrays, Predict, Task, TaskOfSequences
 from training.tracking import recording, registry, store
 from training.tracking.registry import Version
 
@@ -79,7 +79,8 @@ def train(
             figures = task.evaluate(predict, "validation")
             return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
 
-        fit(model, run, inputs, targets, validate, zoo_entry.metric, progress, state, recording.log_epoch, say)
+        lengths = task.lengths() if isinstance(task, TaskOfSequences) else None
+        fit(model, run, inputs, targets, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, lengths)
         return _finish(task, zoo_entry, model, signatures, predict, run, progress, repository, say)
 
 

@@ -21,6 +21,7 @@ class TrainingRun:
     learning_rate: float = 3e-3  # at the start; falls to 0 over the epochs as a half cosine
     weight_decay: float = 1e-3  # of AdamW
     gradient_clip: float = 1.0  # global norm
+    average_decay: float = 0.0  # of the moving average of the weights that is validated and kept; 0: no average
 
     def parameters(self) -> dict[str, Any]:
         """All fields, those of the network as network.<field>: what MLflow logs."""

@@ -8,6 +8,7 @@ from models.zoo.entry import Entry
 ZOO = {
     "cook": "models.zoo.cook",
     "forecast": "models.zoo.forecast",
+    "intent-slots": "models.zoo.intent_slots",
     "speaker": "models.zoo.speaker",
     "weather": "models.zoo.weather",
     "xor": "models.zoo.xor",

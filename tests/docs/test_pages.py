@@ -90,3 +90,12 @@ def test_the_recorded_card_has_the_figures_that_the_readme_shows():
     shown = re.search(r"weather \(LSTM\) +([\d.]+) C +([\d.]+) C +([\d.]+)", (ROOT / "README.md").read_text())
     for in_card, in_readme in zip(row.groups(), shown.groups(), strict=True):
         assert abs(float(in_card) - float(in_readme)) <= 0.0051, "the README rounds to two places"
+
+
+def test_the_recorded_card_of_intent_slots_has_the_figures_that_the_card_states():
+    card = (ROOT / "models" / "zoo" / "cards" / "intent-slots.md").read_text()
+    recorded = (ROOT / "docs" / "model_cards" / "intent-slots.md").read_text()
+    assert recorded.startswith(card.rstrip())
+    row = re.search(r"\| intent-slots \(this version\) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", recorded)
+    stated = re.search(r"slot F1 ([\d.]+), intents ([\d.]+), utterances ([\d.]+),", card)
+    assert [float(figure) for figure in stated.groups()] == [float(figure) for figure in row.groups()]

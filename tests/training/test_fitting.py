@@ -95,6 +95,51 @@ def test_a_signal_stops_between_batches_and_resuming_ends_as_an_undisturbed_run(
     np.testing.assert_array_equal(resumed.get_weights()[0], undisturbed.get_weights()[0])
 
 
+def test_the_average_of_the_weights_is_validated_and_kept_and_resuming_goes_on_with_it(seqzoo_home):
+    run, seen = run_of(average_decay=0.9, patience=9), []
+    whole = line(run)
+
+    def validate():
+        seen.append(whole.get_weights()[0].item())
+        return {"error": 5.0 - len(seen)}
+
+    training(whole, run, validate)
+    assert whole.get_weights()[0].item() == seen[-1]
+    (own,) = (v.item() for v in checkpoint.load(checkpoint.newest("line"))[1].variables if v.shape == (1, 1))
+    assert own != seen[-1], "the weights that are trained on are not the average"
+
+    started = line(run)
+    training(started, run_of(average_decay=0.9, patience=9, epochs=2), lambda: {"error": 1.0})
+    progress, state = checkpoint.load(checkpoint.newest("line"))
+    assert len(state.average) == 2
+    rest = []
+    resumed = line(run_of(seed=9))
+    training(resumed, run, lambda: (rest.append(resumed.get_weights()[0].item()), {"error": 1.0})[1], state, progress)
+    assert len(rest) == 2
+
+
+def test_sequences_of_like_length_are_trained_on_together(seqzoo_home):
+    lengths = np.random.default_rng(0).integers(1, 9, 64)
+    x = np.where(np.arange(8) < lengths[:, None], 1.0, 0.0).astype("float32")[..., None]
+    inputs, targets, widths = {"x": x}, {"y": 3 * x}, []
+    run = run_of(epochs=30, batch_size=8)
+    keras.utils.set_random_seed(0)
+    given = keras.Input((None, 1), name="x")
+    model = keras.Model({"x": given}, {"y": keras.layers.Dense(1, use_bias=False, name="y")(given)})
+    model.compile(optimizer(run, 64), loss={"y": lambda true, said: noted(widths, true, said)}, run_eagerly=True)
+    fit(
+        model, run, inputs, targets, lambda: {"error": abs(model.get_weights()[0].item() - 3)}, "error",
+        Progress("line", "run", {}), None, lambda epoch, figures: None, lambda text: None, lengths,
+    )  # fmt: skip
+    assert model.get_weights()[0].item() == pytest.approx(3, abs=0.1)
+    assert len(set(widths)) > 3
+
+
+def noted(widths, true, said):
+    widths.append(true.shape[1])
+    return keras.ops.mean((true - said) ** 2, axis=(1, 2))
+
+
 def test_signals_are_handled_as_before_when_training_has_ended(seqzoo_home):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     training(line(run_of(epochs=1)), run_of(epochs=1))

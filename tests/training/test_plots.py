@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training import plots
 from training.baselines.weather import Forecast
 from training.plots import (
     confusion_matrix,
@@ -234,3 +235,27 @@ def test_windows_are_drawn_with_what_came_before_and_the_errors_in_the_title():
     np.testing.assert_array_equal(days, times[1][3:])
     np.testing.assert_array_equal(values, [3.25, 5.25])
     assert as_png(figure)
+
+
+def test_a_confusion_matrix_counts_each_pair_of_a_true_and_a_said_label():
+    figure = plots.confusion_matrix(["a", "a", "b", "c"], ["a", "b", "b", "a"])
+    (ax,) = figure.axes
+    assert ax.get_title(loc="left") == "2 of 4 right"
+    counts = {text.get_position(): text.get_text() for text in ax.texts}  # (said, true)
+    assert counts == {(0, 0): "1", (1, 0): "1", (1, 1): "1", (0, 2): "1"}
+    np.testing.assert_allclose(ax.images[0].get_array(), [[0.5, 0.5, 0], [0, 1, 0], [1, 0, 0]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+
+
+def test_of_many_labels_those_that_are_confused_most_are_shown():
+    truth = [f"l{n:02}" for n in range(30)] + ["l03"] * 2
+    (ax,) = plots.confusion_matrix(truth, truth[:30] + ["l07"] * 2, most=2).axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["l03", "l07"]
+    assert "the 2 labels of 30 confused most often" in ax.get_title(loc="left")
+    np.testing.assert_allclose(ax.images[0].get_array(), [[1 / 3, 2 / 3], [0, 1]])
+
+
+@pytest.mark.parametrize(("truth", "said"), [([], []), (["a"], [])])
+def test_a_confusion_matrix_of_nothing_says_what_it_expects(truth, said):
+    with pytest.raises(ValueError, match=r"got \d true labels and \d that were said; expected as many of both"):
+        plots.confusion_matrix(truth, said)

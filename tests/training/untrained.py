@@ -7,6 +7,7 @@ from typing import Any
 
 from models.zoo import entry
 from tests.training import made_up
+from tests.training.utterances import write_utterances
 from training.export.card import card
 from training.export.saved_model import write
 from training.run import with_settings
@@ -15,6 +16,7 @@ from training.tasks.task import Task
 
 DATA: dict[str, Callable[[Path], Path]] = {  # by entry whose data do not ship: writes made-up ones into a folder
     "forecast": made_up.hourly_file,
+    "intent-slots": write_utterances,
     "speaker": made_up.ts_file,
 }
 SETTINGS: dict[str, dict[str, str]] = {  # by entry whose network is too large for a test

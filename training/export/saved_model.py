@@ -2,7 +2,7 @@
 
     <folder>/saved_model.pb, variables/, assets.extra/{tf_serving_warmup_requests, model_card.md, lineage.json}
 
-Only the variables and the signatures go in: no Keras object, so that it loads where Keras is absent.
+Only variables, look-up tables and signatures go in: no Keras object, so that it loads where Keras is absent.
 """
 
 import json
@@ -18,11 +18,12 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class _Exported(tf.Module):
-    """The variables that the signatures use."""
+    """The variables and the look-up tables that the signatures use."""
 
-    def __init__(self, variables: list[tf.Variable]) -> None:
+    def __init__(self, variables: list[tf.Variable], tables: list[Any]) -> None:
         super().__init__()
         self.variables_of_network = variables
+        self.tables_of_network = tables
 
 
 def write(
@@ -35,9 +36,11 @@ def write(
 ) -> None:
     """Writes the SavedModel of a Keras model and its signatures (tf.functions of named tensors) into a new folder.
 
-    warmup: one request for each signature, as arrays by input alias. Raises OSError or a TensorFlow error when the
+    Of `model.tables`, where it has them, the look-up tables go along. warmup: one request for each signature, as arrays
+    by input alias. Raises OSError or a TensorFlow error when the
     disk refuses; the folder is then incomplete and must not be published."""
-    tf.saved_model.save(_Exported([v.value for v in model.variables]), str(folder), signatures=dict(signatures))
+    exported = _Exported([v.value for v in model.variables], list(getattr(model, "tables", ())))
+    tf.saved_model.save(exported, str(folder), signatures=dict(signatures))
     extra = folder / "assets.extra"
     extra.mkdir()
     write_warmup(extra / "tf_serving_warmup_requests", model.name, warmup)

@@ -8,6 +8,7 @@ from training.errors import InputError
 
 TASKS = {
     "forecast": "training.tasks.forecast",
+    "intent-slots": "training.tasks.intent_slots",
     "speaker": "training.tasks.speaker",
     "weather": "training.tasks.weather",
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -47,6 +47,14 @@ class Task(Protocol):
 
     def examples(self) -> dict[str, Arrays]:
         """One real request for each signature."""
+
+
+@runtime_checkable
+class TaskOfSequences(Task, Protocol):
+    """A task whose training examples differ in length: arrays padded at the right along their second dimension."""
+
+    def lengths(self) -> np.ndarray:
+        """Time steps of each training example, [examples]."""
 
 
 TaskFactory = Callable[[TrainingRun, Path | None], Task]
