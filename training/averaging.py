@@ -7,18 +7,16 @@ Polyak & Juditsky 1992, as an exponential moving average that forgets the beginn
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-class WeightAverage(keras.callbacks.Callback):
+class WeightAverage:
     """Follows the trainable weights of a model batch by batch; `in_place` lets the model answer with the average."""
 
     def __init__(self, model: keras.Model, decay: float, values: Sequence[np.ndarray] = ()) -> None:
-        super().__init__()
         self.decay = decay
         self.weights = [variable.value for variable in model.trainable_variables]
         *averages, steps = [*values] or [*(weight.numpy() for weight in self.weights), np.zeros((), np.float32)]
@@ -26,15 +24,12 @@ class WeightAverage(keras.callbacks.Callback):
         self.steps = tf.Variable(steps, trainable=False)
 
     @tf.function(autograph=False)
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """One step further."""
         self.steps.assign_add(1.0)
         share = 1.0 - tf.minimum(self.decay, (1.0 + self.steps) / (10.0 + self.steps))
         for average, weight in zip(self.averages, self.weights, strict=True):
             average.assign_add(share * (weight - average))
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """One step further."""
-        self._follow()
 
     def values(self) -> list[np.ndarray]:
         """What a further training needs to go on: the averages, and the number of steps last."""

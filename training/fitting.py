@@ -1,4 +1,4 @@
-"""The epochs: shuffled batches, a validation figure after each, best weights kept, early stop, interruption."""
+"""The epochs: a validation figure after each, best weights kept, early stop, interruption."""
 
 import math
 import signal
@@ -14,11 +14,9 @@ import numpy as np
 
 from training import checkpoint
 from training.averaging import WeightAverage
-from training.batches import as_dataset, batches_by_length
 from training.checkpoint import Progress, State
 from training.run import TrainingRun
-
-Arrays = Mapping[str, np.ndarray]
+from training.walk import Walk
 
 
 class TrainingInterruptedError(Exception):
@@ -39,41 +37,40 @@ def optimizer(run: TrainingRun, examples: int) -> keras.optimizers.Optimizer:
 def fit(
     model: keras.Model,
     run: TrainingRun,
-    inputs: Arrays,
-    targets: Arrays,
+    walk: Walk,
     validate: Callable[[], Mapping[str, float]],
     metric: str,
     progress: Progress,
     state: State | None,
     after_epoch: Callable[[int, Mapping[str, float]], None],
     say: Callable[[str], None],
-    lengths: np.ndarray | None = None,
 ) -> Progress:
-    """Trains a compiled model to its best weights by `metric` of `validate`, lower is better.
+    """Trains a model with its optimizer to its best weights by `metric` of `validate`, lower is better.
 
-    inputs and targets [examples, ...]; with lengths [examples], the time steps of each, batches hold examples of like
-    length and are cut to the longest of them. With `run.average_decay` the weights that are validated and kept are the
-    average over the steps. Goes on from `state` when there is one. `after_epoch` gets the epoch (from
-    1) and its figures. Raises TrainingInterruptedError at SIGINT and SIGTERM, between two batches; the checkpoint of
-    the last finished epoch then lies on the disk."""
+    With `run.average_decay` the weights that are validated and kept are the average over the steps. Goes on from
+    `state` when there is one. `after_epoch` gets the epoch (from 1) and its figures. Raises TrainingInterruptedError at
+    SIGINT and SIGTERM, between two batches; the checkpoint of the last finished epoch then lies on the disk."""
     model.optimizer.build(model.trainable_variables)
     if state is not None:
         _restore(model, state)
     best = state.best if state is not None else _values(model.variables)
     average = WeightAverage(model, run.average_decay, state.average if state else ()) if run.average_decay else None
     started, done = time.monotonic(), progress.epoch
-    with _stop_signals() as stop:
+    with _stop_signals() as stop_if_asked:
+
+        def after_batch() -> None:
+            if average is not None:
+                average.follow()
+            stop_if_asked()
+
         while progress.epoch < run.epochs and progress.epoch - progress.best_epoch < run.patience:
             epoch = progress.epoch + 1
-            callbacks = [stop] if average is None else [average, stop]
-            logs = model.fit(**_epoch(run, epoch, inputs, targets, lengths), verbose=0, callbacks=callbacks)
+            loss = walk.epoch(epoch, after_batch)
             with nullcontext() if average is None else average.in_place():
-                figures = {"loss": float(logs.history["loss"][0]), **validate()}
+                figures = {"loss": loss, **validate()}
                 answering = _values(model.variables)
-            if not math.isfinite(figures["loss"]):
-                raise FloatingPointError(
-                    f"the loss became {figures['loss']} in epoch {epoch}; try a lower learning_rate."
-                )
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss became {loss} in epoch {epoch}; try a lower learning_rate.")
             progress.epoch = epoch
             for name, figure in figures.items():
                 progress.history.setdefault(name, []).append(figure)
@@ -89,17 +86,6 @@ def fit(
     for variable, value in zip(model.variables, best, strict=True):
         variable.assign(value)
     return progress
-
-
-def _epoch(run: TrainingRun, epoch: int, inputs: Arrays, targets: Arrays, lengths: np.ndarray | None) -> dict[str, Any]:
-    """What `keras.Model.fit` trains on in one epoch: all examples, in an order of its own."""
-    rng = np.random.default_rng([run.seed, epoch])
-    if lengths is not None:
-        batches = batches_by_length(lengths, run.batch_size, rng)
-        return {"x": as_dataset(inputs, targets, lengths, batches), "shuffle": False}
-    order = rng.permutation(len(next(iter(targets.values()))))
-    x, y = ({name: array[order] for name, array in arrays.items()} for arrays in (inputs, targets))
-    return {"x": x, "y": y, "batch_size": run.batch_size, "shuffle": False}
 
 
 def _line(epoch: int, epochs: int, figures: Mapping[str, float], metric: str, is_best: bool, left: float) -> str:
@@ -119,29 +105,24 @@ def _restore(model: keras.Model, state: State) -> None:
         variable.assign(value)
 
 
-class _StopBetweenBatches(keras.callbacks.Callback):
-    def __init__(self) -> None:
-        super().__init__()
-        self.received: int | None = None
-
-    def note(self, signal_number: int, frame: FrameType | None) -> None:
-        self.received = signal_number
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.received is not None:
-            raise TrainingInterruptedError(self.received)
-
-
 @contextmanager
-def _stop_signals() -> Iterator[_StopBetweenBatches]:
+def _stop_signals() -> Iterator[Callable[[], None]]:
     """Turns SIGINT and SIGTERM into an exception between two batches (in the main thread, where signals arrive)."""
-    stop = _StopBetweenBatches()
+    received: list[int] = []
+
+    def note(signal_number: int, frame: FrameType | None) -> None:
+        received.append(signal_number)
+
+    def stop_if_asked() -> None:
+        if received:
+            raise TrainingInterruptedError(received[-1])
+
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield stop_if_asked
         return
-    before = {number: signal.signal(number, stop.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield stop_if_asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

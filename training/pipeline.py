@@ -22,9 +22,10 @@ from training.fitting import fit, optimizer
 from training.home import checkpoints
 from training.run import TrainingRun
 from training.tasks.table import task_module
-from training.tasks.task import Arrays, Predict, Task, TaskOfSequences
+from training.tasks.task import Arrays, Predict, Task, TaskOfSequences, WritesSamples
 from training.tracking import recording, registry, store
 from training.tracking.registry import Version
+from training.walk import ShuffledExamples, Walk, WalksItself
 
 Say = Callable[[str], None]
 
@@ -62,8 +63,7 @@ def train(
 
     keras.utils.set_random_seed(run.seed)
     tf.config.experimental.enable_op_determinism()
-    inputs, targets = task.inputs(), task.targets()
-    model = _compiled(task, run, len(next(iter(targets.values()))))
+    model, walk = _prepared(task, run)
     signatures = zoo_entry.signatures(model)
     predict = in_memory(signatures["serving_default"])
 
@@ -77,10 +77,11 @@ def train(
 
         def validate() -> Mapping[str, float]:
             figures = task.evaluate(predict, "validation")
+            if isinstance(task, WritesSamples):
+                recording.log_sample(progress.epoch + 1, task.sample(in_memory(signatures["generate"])))
             return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
 
-        lengths = task.lengths() if isinstance(task, TaskOfSequences) else None
-        fit(model, run, inputs, targets, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, lengths)
+        fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say)
         return _finish(task, zoo_entry, model, signatures, predict, run, progress, repository, say)
 
 
@@ -99,11 +100,16 @@ def recorded_run(experiment: str, run: TrainingRun, progress: Progress | None) -
     return recording.recorded(experiment, f"{run.model}-seed{run.seed}", progress.run_id if progress else None)
 
 
-def _compiled(task: Task, run: TrainingRun, examples: int) -> keras.Model:
+def _prepared(task: Task, run: TrainingRun) -> tuple[keras.Model, Walk]:
+    """The network with its optimizer, and the way through the task's examples."""
     model = task.build()
+    if isinstance(task, WalksItself):
+        return model, task.walk(model)
     losses, weights = task.losses()
-    model.compile(optimizer(run, examples), loss=dict(losses), loss_weights=dict(weights))
-    return model
+    lengths = task.lengths() if isinstance(task, TaskOfSequences) else None
+    walk = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
+    model.compile(optimizer(run, walk.examples), loss=dict(losses), loss_weights=dict(weights))
+    return model, walk
 
 
 def _resumed(run: TrainingRun) -> tuple[Progress, State]:

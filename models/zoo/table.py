@@ -6,6 +6,7 @@ import importlib
 from models.zoo.entry import Entry
 
 ZOO = {
+    "char-lm": "models.zoo.char_lm",
     "cook": "models.zoo.cook",
     "forecast": "models.zoo.forecast",
     "intent-slots": "models.zoo.intent_slots",

@@ -54,3 +54,10 @@ def hourly_file(folder):
     path = folder / "hours.csv"
     path.write_text("\n".join(hourly_lines()) + "\n")
     return path
+
+
+def sentences_file(folder):
+    """A text that says the same two lines again and again."""
+    path = folder / "sentences.txt"
+    path.write_text("the cook bakes a pie,\nthe cook eats a burger.\n" * 60)
+    return path

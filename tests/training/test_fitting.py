@@ -12,6 +12,7 @@ from training import checkpoint
 from training.checkpoint import Progress
 from training.fitting import TrainingInterruptedError, fit, optimizer
 from training.run import TrainingRun
+from training.walk import ShuffledExamples
 
 INPUTS = {"x": np.linspace(-1, 1, 64, dtype="float32")[:, None]}
 TARGETS = {"y": 3 * INPUTS["x"]}
@@ -30,7 +31,8 @@ def training(model, run, validate=None, state=None, progress=None, after_epoch=l
     said = []
     validate = validate or (lambda: {"error": abs(float(model.get_weights()[0].item()) - 3)})
     progress = progress or Progress("line", "run", {})
-    result = fit(model, run, INPUTS, TARGETS, validate, "error", progress, state, after_epoch, said.append)
+    walk = ShuffledExamples(model, run, INPUTS, TARGETS)
+    result = fit(model, run, walk, validate, "error", progress, state, after_epoch, said.append)
     return result, said
 
 
@@ -127,9 +129,10 @@ def test_sequences_of_like_length_are_trained_on_together(seqzoo_home):
     given = keras.Input((None, 1), name="x")
     model = keras.Model({"x": given}, {"y": keras.layers.Dense(1, use_bias=False, name="y")(given)})
     model.compile(optimizer(run, 64), loss={"y": lambda true, said: noted(widths, true, said)}, run_eagerly=True)
+    walk = ShuffledExamples(model, run, inputs, targets, lengths)
     fit(
-        model, run, inputs, targets, lambda: {"error": abs(model.get_weights()[0].item() - 3)}, "error",
-        Progress("line", "run", {}), None, lambda epoch, figures: None, lambda text: None, lengths,
+        model, run, walk, lambda: {"error": abs(model.get_weights()[0].item() - 3)}, "error",
+        Progress("line", "run", {}), None, lambda epoch, figures: None, lambda text: None,
     )  # fmt: skip
     assert model.get_weights()[0].item() == pytest.approx(3, abs=0.1)
     assert len(set(widths)) > 3

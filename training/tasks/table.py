@@ -7,6 +7,7 @@ from models.zoo import ZOO, entry
 from training.errors import InputError
 
 TASKS = {
+    "char-lm": "training.tasks.char_lm",
     "forecast": "training.tasks.forecast",
     "intent-slots": "training.tasks.intent_slots",
     "speaker": "training.tasks.speaker",

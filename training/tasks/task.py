@@ -57,4 +57,12 @@ class TaskOfSequences(Task, Protocol):
         """Time steps of each training example, [examples]."""
 
 
+@runtime_checkable
+class WritesSamples(Protocol):
+    """A task whose model writes text: a sample goes into the run after each epoch."""
+
+    def sample(self, generate: Predict) -> str:
+        """Some text of the signature `generate`, the same seed each time."""
+
+
 TaskFactory = Callable[[TrainingRun, Path | None], Task]

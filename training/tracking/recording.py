@@ -53,6 +53,11 @@ def log_epoch(epoch: int, figures: Mapping[str, float]) -> None:
     mlflow.log_metrics(dict(figures), step=epoch)
 
 
+def log_sample(epoch: int, text: str) -> None:
+    """What the model writes after an epoch, as samples/epoch-00001.txt."""
+    mlflow.log_text(text, f"samples/epoch-{epoch:05d}.txt")
+
+
 def log_pictures(pictures: Mapping[str, Figure]) -> None:
     """Each picture as pictures/<name>.png."""
     for name, figure in pictures.items():
