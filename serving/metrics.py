@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Labels = tuple[str, ...]
 
+MOST_CELLS, LONGEST_LABEL = 1000, 256  # callers choose model names: what they send must not fill the memory
+OTHERS = "(others)"  # the first label of what is beyond these
+
 
 class Counter:
     """Counts, for each combination of label values."""
@@ -24,9 +27,14 @@ class Counter:
         self._counts: dict[Labels, int] = {}
 
     def add(self, *values: str, number: int = 1) -> None:
-        """Counts up; values: one for each label."""
+        """Counts up; values: one for each label. New values beyond `MOST_CELLS` count as `OTHERS`."""
         with self._lock:
+            if values not in self._counts and self._is_beyond(values):
+                values = (OTHERS, *values[1:])
             self._counts[values] = self._counts.get(values, 0) + number
+
+    def _is_beyond(self, values: Labels) -> bool:
+        return bool(values) and (len(self._counts) >= MOST_CELLS or len(values[0]) > LONGEST_LABEL)
 
     def first(self) -> int:
         """The first cell's count; 0 without any."""

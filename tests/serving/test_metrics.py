@@ -1,6 +1,6 @@
 import threading
 
-from serving.metrics import Counter, Histogram, Registry, prometheus_name
+from serving.metrics import LONGEST_LABEL, MOST_CELLS, OTHERS, Counter, Histogram, Registry, prometheus_name
 
 
 def test_names_have_colons_for_whatever_prometheus_does_not_take():
@@ -16,6 +16,18 @@ def test_a_counter_prints_its_cells():
     assert Registry([counter]).text() == (
         '# TYPE :a:b counter\n:a:b{model_name="m",status="OK"} 3\n:a:b{model_name="q\\"\\\\",status="NO"} 1\n'
     )
+
+
+def test_names_that_callers_make_up_do_not_grow_a_counter_without_end():
+    counter = Counter("/a/b", ["model_name", "status"])
+    for number in range(MOST_CELLS + 500):
+        counter.add(f"m{number}", "NOT_FOUND")
+    counter.add("m" * (LONGEST_LABEL + 1), "NOT_FOUND")
+    counter.add("m0", "NOT_FOUND")
+    samples = list(counter.lines("c"))
+    assert len(samples) == MOST_CELLS + 1
+    assert samples[0] == 'c{model_name="m0",status="NOT_FOUND"} 2'
+    assert samples[-1] == f'c{{model_name="{OTHERS}",status="NOT_FOUND"}} 501'
 
 
 def test_a_sample_without_labels_has_empty_braces():
