@@ -26,13 +26,13 @@ BATCH = 128  # windows that are asked for at once
 class ForecastRun(TrainingRun):
     """A training of `forecast`, for one horizon (a field of the network)."""
 
-    epochs: int = 12
-    patience: int = 12
+    epochs: int = 20
+    patience: int = 20
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     target: str = ""  # the one series that is forecast, from itself; empty: all series
-    stride: int = 5  # of the training windows one in so many is used, and of the validation windows: they overlap
+    stride: int = 3  # of the training windows one in so many is used, and of the validation windows: they overlap
 
 
 RUN = ForecastRun(model="forecast", network=Forecast())
