@@ -11,6 +11,7 @@ from training.fitting import fit, optimizer
 from training.pipeline import in_memory
 from training.run import with_settings
 from training.tasks.forecast import RUN, prepare
+from training.walk import ShuffledExamples
 
 SMALL = {"look_back": "24", "segment": "12", "horizon": "6", "units": "16", "batch_size": "8", "stride": "5"}
 
@@ -98,6 +99,7 @@ def test_ten_windows_are_learned_by_heart(path, seqzoo_home):
         return {"mae": float(np.abs(said - drawn).mean())}
 
     before = error()["mae"]
-    progress = fit(model, run, inputs, targets, error, "mae", Progress("x", "x", {}), None, lambda *_: None, str)
+    walk = ShuffledExamples(model, run, inputs, targets)
+    progress = fit(model, run, walk, error, "mae", Progress("x", "x", {}), None, lambda *_: None, str)
     assert before > 0.8
     assert progress.best_value < 0.2

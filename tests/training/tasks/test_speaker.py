@@ -11,6 +11,7 @@ from training.fitting import fit, optimizer
 from training.pipeline import in_memory
 from training.run import with_settings
 from training.tasks.speaker import RUN, prepare, requests
+from training.walk import ShuffledExamples
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,8 @@ def test_ten_examples_are_learned_by_heart(tmp_path, seqzoo_home):
     before = wrong()["wrong"]
     eight = {name: np.tile(values, (8, *[1] * (values.ndim - 1))) for name, values in {**inputs, **targets}.items()}
     said = {"scores": eight.pop("scores")}
-    progress = fit(model, run, eight, said, wrong, "wrong", Progress("x", "x", {}), None, lambda *_: None, str)
+    walk = ShuffledExamples(model, run, eight, said)
+    progress = fit(model, run, walk, wrong, "wrong", Progress("x", "x", {}), None, lambda *_: None, str)
     assert before > 0.2
     assert progress.best_value == 0
 
