@@ -14,7 +14,7 @@ from serving import tflite
 from serving.errors import Code, ServingError
 from serving.server import ModelServer
 from tests.serving import exports
-from tests.serving.asking import Grpc, Rest, refused
+from tests.serving.asking import Grpc, Rest, refused, wait_until
 
 X = np.float32([[1, 2], [3, 4], [5, 6]])
 
@@ -101,6 +101,8 @@ def lite(repository_with_lite):
         'model_platform: "tensorflow" model_version_policy { all {} } } }'
     )
     with ModelServer.on_free_ports(model_config_file=str(path), prefer_tflite_model=True) as server:
+        versions = "/v1/models/affine/versions/{}/metadata".format
+        wait_until(lambda: all(Rest(server.rest_port).get(versions(number)).ok for number in (1, 2)))
         yield server
 
 
