@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from training import plots
 from training.baselines.weather import Forecast
 from training.plots import (
-    confusion_matrix,
     forecast_against_truth,
     learning_curves,
     reliability,
@@ -208,20 +207,6 @@ assert "matplotlib.pyplot" not in sys.modules
 assert matplotlib.rcParams.copy() == before
 """
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_a_confusion_matrix_counts_which_label_is_taken_for_which():
-    (ax,) = confusion_matrix(["a", "a", "a", "b", "c"], ["a", "a", "b", "b", "b"]).axes
-    shown = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in ax.texts}
-    assert shown == {(0, 0): "2", (0, 1): "1", (1, 1): "1", (2, 1): "1"}
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "c"]
-    np.testing.assert_allclose(ax.images[0].get_array()[0], [2 / 3, 1 / 3, 0])
-    assert left_title(ax) == "3 of 5 right"
-
-
-def test_a_confusion_matrix_of_nothing_is_an_error():
-    with pytest.raises(ValueError, match="confusion_matrix got 0 true labels and 1 that were said"):
-        confusion_matrix([], ["a"])
 
 
 def test_windows_are_drawn_with_what_came_before_and_the_errors_in_the_title():
