@@ -148,7 +148,8 @@ class ServerOptions:
     sequence_drain_seconds: int = flag(600, "longest time that a version given up stays for its sequences")
     sequence_store: str = flag(
         "memory",
-        "where sequences are kept: memory; file:DIR, which outlives the server; file:DIR?sync=always, a power cut too",
+        "where sequences are kept: memory; file:DIR, which outlives the server; file:DIR?sync=always, a power cut too; "
+        "redis://[user:password@]host:port/db, shared by several servers",
     )
     sequence_config_file: str = flag("", "text proto with sequence_config entries: these settings for single models")
     log_format: str = flag("text", "text or json: one JSON object a line (not in TensorFlow Serving)")

@@ -75,9 +75,9 @@ class ModelServer:
         self._source = FolderSource(self.manager.aspire, options.file_system_poll_wait_seconds, clock)
         labels = Labels(self.manager.available, options.allow_version_labels_for_unavailable_models)
         self._core = ServerCore(self.manager, self._source, labels)
-        self.sequences = Sequences(
-            self.manager, labels, open_store(options.sequence_store, clock), ModelSettings(options), self.metrics, clock
-        )
+        settings = ModelSettings(options)
+        store = open_store(options.sequence_store, clock, settings.__getitem__)
+        self.sequences = Sequences(self.manager, labels, store, settings, self.metrics, clock)
         self.manager.holds = self.sequences.versions.holds
         self.calls = Calls(self._core, self.metrics, self.sequences, options.enable_signature_method_name_check)
         self._config_source: ConfigFileSource | None = None

@@ -12,8 +12,8 @@ from serving.errors import InvalidArgumentError, ServingError
 from serving.sequences import errors
 from serving.sequences.contract import STATE, Contract, without
 from serving.sequences.joining import Step
+from serving.sequences.patience import Gone, Patience, never
 from serving.sequences.special_inputs import ID, START, STEP, SpecialInputs
-from serving.sequences.turns import Gone, never
 from serving.servable import Servable
 from serving.signature import Signature
 
@@ -31,6 +31,11 @@ class Call:
     output_filter: Collection[str] = ()
     deadline_micros: int | None = None  # by the server's clock
     gone: Gone = never
+
+    @property
+    def patience(self) -> Patience:
+        """How long it waits."""
+        return Patience(self.deadline_micros, self.gone)
 
 
 def wanted_outputs(call: Call, contract: Contract) -> tuple[str, ...]:

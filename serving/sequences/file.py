@@ -186,7 +186,7 @@ class FileStore(MemoryStore):
             raise sqlite3.ProgrammingError("the store is closed")
         puts, forgets = [], []
         now, wall = self._clock.micros(), self._wall()
-        for key, record in changes:
+        for key, record, _ in changes:
             if record is None:
                 forgets.append(_name(key))
             else:

@@ -2,11 +2,13 @@
 
 import logging
 import threading
+from contextlib import suppress
 
 from serving.clock import Clock
-from serving.errors import ServingError
+from serving.errors import Code, ServingError
 from serving.sequences import errors
 from serving.sequences.metrics import IDLE, SequenceMetrics
+from serving.sequences.patience import NOW, Patience
 from serving.sequences.settings import ModelSettings
 from serving.sequences.store import Change, Key, Record, Store
 from serving.sequences.turns import Turns
@@ -50,9 +52,9 @@ class Forgetting:
         if self._thread.is_alive():
             self._thread.join()
 
-    def read(self, key: Key) -> Record | None:
+    def read(self, key: Key, patience: Patience) -> Record | None:
         """The sequence, by the call whose turn it is; one that is idle or ended for too long is removed."""
-        record = self._store.read(key)
+        record = self._store.read(key, patience)
         if record is None:
             return None
         settings = self._settings[key.model]
@@ -68,8 +70,9 @@ class Forgetting:
         return None
 
     def forget(self, key: Key, reason: str | None) -> None:
-        """Removes a sequence; reason: counted by the metrics, None for what is left of one that has ended."""
-        (error,) = self._store.write([Change(key, None)])
+        """Removes a sequence that was read, and is to be released; reason: counted by the metrics, None for what is
+        left of one that has ended."""
+        (error,) = self._store.write([Change(key, None, goes_on=True)])
         if error is not None:
             raise error
         self._versions.forget(key)
@@ -79,7 +82,8 @@ class Forgetting:
     def ended(self, model: str) -> None:
         """A sequence of the model has ended: those that ended long ago go."""
         before = self._clock.micros() - self._settings[model].retain_ended_seconds * SECOND
-        self._forget_unused(model, before, ended=True)
+        with suppress(ServingError):  # they go another time
+            self._forget_unused(model, before, ended=True)
 
     def make_room(self) -> None:
         """Raises UNAVAILABLE at the memory limit, after those have gone that are idle for longer than their ttl."""
@@ -113,12 +117,15 @@ class Forgetting:
             if not self._turns.try_enter(key):
                 continue  # a call is at work on it
             try:
-                record = self._store.read(key)
+                record = self._store.read(key, NOW)
                 if record is not None and record.ended == ended and record.used_micros < before:
                     self.forget(key, None if ended else IDLE)
-                else:
-                    self._store.release(key)
+            except ServingError as error:
+                if error.code not in (Code.DEADLINE_EXCEEDED, Code.ABORTED):
+                    raise
+                # else another server is at work on it
             finally:
+                self._store.release(key)
                 self._turns.leave(key)
 
     def _work(self) -> None:

@@ -15,11 +15,11 @@ import numpy as np
 from serving.batching.parameters import Parameters
 from serving.batching.ragged import Extent, Feeds, cut, stack
 from serving.clock import Clock
-from serving.errors import CancelledError, DeadlineExceededError, InternalError, ServingError
+from serving.errors import InternalError, ServingError
 from serving.log import log_unexpected
 from serving.sequences.contract import Contract
+from serving.sequences.patience import FOREVER, Patience
 from serving.sequences.store import Change
-from serving.sequences.turns import LATE, Gone, never
 from serving.servable import Servable
 
 MOST_ROWS = 64  # without --enable_batching
@@ -33,20 +33,13 @@ class Step:
     state: bytes
     feeds: Feeds  # tensor name -> [1, ...], without the states; `lengths` where the signature has it
     outputs: tuple[str, ...]  # aliases of those that are wanted
-    deadline_micros: int | None = None
-    gone: Gone = never
+    patience: Patience = FOREVER
     change: Callable[["Step"], Change] | None = None  # what a success writes into the store
     found: dict[str, np.ndarray] = field(default_factory=dict)  # output alias -> [1, ...]
     new_state: bytes = b""
     error: ServingError | None = None
     lead: bool = False  # its caller is to run the next batch
     woken: threading.Event | None = None  # for a caller that waits
-
-    def late(self, now: int) -> ServingError | None:
-        """Why it is not worth running any more."""
-        if self.deadline_micros is not None and now >= self.deadline_micros:
-            return DeadlineExceededError(LATE)
-        return CancelledError("The client has gone while its call waited.") if self.gone() else None
 
 
 class _Queue:
@@ -151,7 +144,7 @@ class Joiner:
             return batch  # it has not waited
         now = self._clock.micros()
         for step in batch:
-            step.error = step.late(now)
+            step.error = step.patience.over(now)
         return [step for step in batch if step.error is None]
 
     def _run_all(self, batch: list[Step]) -> None:

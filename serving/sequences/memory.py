@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from serving.errors import ServingError
 from serving.sequences import errors
+from serving.sequences.patience import FOREVER, Patience
 from serving.sequences.store import Change, Key, Record, Store
 
 
@@ -27,7 +28,7 @@ class MemoryStore(Store):
         self._lock = threading.Lock()
         self._models: dict[str, _Model] = {}
 
-    def read(self, key: Key) -> Record | None:
+    def read(self, key: Key, patience: Patience = FOREVER) -> Record | None:
         """The record; None when there is none."""
         model = self._models.get(key.model)
         if model is None:
@@ -38,8 +39,8 @@ class MemoryStore(Store):
     def write(self, changes: Sequence[Change]) -> list[ServingError | None]:
         """Makes the changes; none fails."""
         with self._lock:
-            for key, record in changes:
-                self._put(self._model(key.model), key, record)
+            for change in changes:
+                self._put(self._model(change.key.model), change.key, change.record)
         return [None] * len(changes)
 
     def _model(self, name: str) -> _Model:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from serving.errors import ServingError
 from serving.metrics import Counter, Gauge, Histogram, Registry
 from serving.sequences.store import Store
 
@@ -22,9 +23,17 @@ class SequenceMetrics:
         self.batch_size = Histogram(f"{PREFIX}batch_size", model, BATCHES, shown_empty=False)
 
         def of_models(count: Callable[[str], int]) -> Callable[[], dict[tuple[str, ...], float]]:
-            return lambda: {(name,): count(name) for name in store.models()}
+            return lambda: _counted(store, count)
 
         registry.add(Gauge(f"{PREFIX}active", model, of_models(store.live)))
         registry.add(Gauge(f"{PREFIX}state_bytes", model, of_models(store.nbytes)))
         for metric in (self.started, self.ended, self.steps, self.repeats, self.batch_size):
             registry.add(metric)
+
+
+def _counted(store: Store, count: Callable[[str], int]) -> dict[tuple[str, ...], float]:
+    """Nothing while the store does not answer."""
+    try:
+        return {(name,): count(name) for name in store.models()}
+    except ServingError:
+        return {}

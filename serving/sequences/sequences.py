@@ -97,7 +97,7 @@ class Sequences:
             with self.versions.of_start(call.spec) as servable:
                 if self._contract(call, servable) is None:
                     return None
-                key = self._new_key(call.spec.name) if special.id is None else Key(call.spec.name, special.id)
+                key = self._new_key(call) if special.id is None else Key(call.spec.name, special.id)
                 most = self._settings[key.model].max_waiting
                 with self._turns.turn(
                     key, starts=True, step=special.step, most_waiting=most, seconds=self._seconds(call), gone=call.gone
@@ -115,16 +115,16 @@ class Sequences:
         """The moment when a call of so many milliseconds is late; None without a limit."""
         return None if timeout_ms is None else self._clock.micros() + timeout_ms * 1000
 
-    def _new_key(self, model: str) -> Key:
+    def _new_key(self, call: Call) -> Key:
         while True:
-            key = Key(model, random.randint(1, LARGEST_MADE_ID))
-            if self._store.read(key) is None:
+            key = Key(call.spec.name, random.randint(1, LARGEST_MADE_ID))
+            if self._store.read(key, call.patience) is None:
                 return key
             self._store.release(key)
 
     def _start_in_turn(self, call: Call, special: SpecialInputs, key: Key, servable: Servable) -> Answer | None:
         """None when the version was given up meanwhile: another one is to be found."""
-        record = self._forgetting.read(key)
+        record = self._forgetting.read(key, call.patience)
         try:
             if record is not None and not record.ended:
                 if special.step == 0 and record.step == 0:
@@ -163,7 +163,7 @@ class Sequences:
         with self._turns.turn(
             key, ends=ends, step=special.step, most_waiting=most, seconds=self._seconds(call), gone=call.gone
         ) as line:
-            record = self._forgetting.read(key)
+            record = self._forgetting.read(key, call.patience)
             try:
                 answer, line.ended = self._go_on_in_turn(call, special, key, record)
             except BaseException:
@@ -232,7 +232,7 @@ class Sequences:
         step = step_of(call, special.control, contract, servable, contract.zeros() if record is None else record.state)
         index = 0 if record is None else record.step + 1
         step.change = partial(self._change, special, key, servable.version, index, contract)
-        step.gone, step.deadline_micros = call.gone, call.deadline_micros
+        step.patience = call.patience
         joiner.run(step)
         self._metrics.steps.add(key.model)
         return _with_special(Answer(servable.version, step.found), key, special.step)

@@ -11,6 +11,7 @@ from serving.protos import SequenceConfigs
 
 DRAIN, CARRY, FAIL = "DRAIN", "CARRY", "FAIL"
 ON_VERSION_CHANGE = (DRAIN, CARRY, FAIL)
+SCAN_LATE_SECONDS = 60  # a scan comes this much too late at most
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Settings:
     retain_ended_seconds: int = 60
     on_version_change: str = DRAIN
     drain_seconds: int = 600
+
+    @property
+    def gone_after_seconds(self) -> int:
+        """After so long without a call the scans have found that a sequence is idle; 0: never."""
+        scans = self.cleaner_poll_wait_minutes * 60 if self.idle_sequence_cleanup else 0
+        if self.idle_ttl_seconds:
+            return self.idle_ttl_seconds + (scans and scans + SCAN_LATE_SECONDS)
+        return scans and 2 * scans + SCAN_LATE_SECONDS
 
     def check(self, where: str) -> None:
         """Raises INVALID_ARGUMENT for a value that cannot be; where: what said so."""

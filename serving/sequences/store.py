@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from serving.errors import ServingError
+from serving.sequences.patience import FOREVER, Patience
 
 OVERHEAD_BYTES = 600  # of a record beside its state and answer, for the memory limit
 
@@ -59,18 +60,23 @@ class Change(NamedTuple):
 
     key: Key
     record: Record | None
+    goes_on: bool = False  # another change of the same call follows: a shared store keeps its lease
 
 
 class Store(ABC):
     """Keeps records. Methods raise UNAVAILABLE when it cannot be reached or written."""
 
     @abstractmethod
-    def read(self, key: Key) -> Record | None:
-        """The record; None when there is none. A shared store leases the sequence to this server with it."""
+    def read(self, key: Key, patience: Patience = FOREVER) -> Record | None:
+        """The record; None when there is none. A shared store leases the sequence to this server, also where there is
+        none, until `write` or `release`; while another server has it, this waits.
+
+        Raises DEADLINE_EXCEEDED or CANCELLED when the patience is over before that."""
 
     @abstractmethod
     def write(self, changes: Sequence[Change]) -> list[ServingError | None]:
-        """Makes the changes, of different sequences, each as a whole; why one was not made, or None."""
+        """Makes the changes, of different sequences, each as a whole; why one was not made, or None. ABORTED when
+        another server has the sequence by now."""
 
     def release(self, key: Key) -> None:  # noqa: B027 (only shared stores have something to give back)
         """The sequence was read and is not written: gives its lease back."""

@@ -2,20 +2,14 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from serving.errors import CancelledError, DeadlineExceededError
 from serving.sequences import errors
+from serving.sequences.patience import LATE, never
+from serving.sequences.patience import Gone as Gone
 from serving.sequences.store import Key
-
-LATE = "Timed out waiting for notification"
-Gone = Callable[[], bool]
-
-
-def never() -> bool:
-    """A client that stays."""
-    return False
 
 
 class _Line:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from serving.calls.model_spec import ModelSpec
 from serving.clock import Clock
@@ -15,6 +16,14 @@ from serving.sequences.store import Key, Record, Store
 from serving.servable import Servable
 
 
+class _Gone(NamedTuple):
+    """Why a sequence cannot go on, and where it was: another server of a shared store may have taken it further."""
+
+    version: int
+    step: int
+    reason: str
+
+
 class Versions:
     """Finds the versions of sequences."""
 
@@ -24,7 +33,7 @@ class Versions:
         self._store = store
         self._settings = settings
         self._clock = clock
-        self._gone: dict[Key, str] = {}  # sequences that cannot go on, and why
+        self._gone: dict[Key, _Gone] = {}  # sequences that cannot go on
 
     def holds(self, model: str, version: int, since_micros: int) -> bool:
         """Whether a version that was given up at that moment stays for its sequences."""
@@ -55,7 +64,7 @@ class Versions:
         Raises FAILED_PRECONDITION when that is not the one asked for, or when no version takes it on; NOT_FOUND when
         there is no version at all."""
         asked = spec.resolved_version(self._labels)
-        if key not in self._gone:
+        if self._why_gone(key, record) is None:
             with self._kept(key, record, asked) as servable:
                 if servable is not None:
                     yield servable
@@ -85,7 +94,7 @@ class Versions:
     def _carried(self, key: Key, record: Record, asked: int | None) -> Iterator[Servable]:
         """The version that the call resolves to, if it can take the state."""
         if self._manager.available(key.model):
-            reason = self._gone.get(key) or self._why_never_carried(key.model)
+            reason = self._why_gone(key, record) or self._why_never_carried(key.model)
             if reason is not None:
                 raise self._lost(key, record, reason)
         with self._manager.use(key.model, asked, starting=True) as servable:
@@ -104,8 +113,13 @@ class Versions:
 
     def _lost(self, key: Key, record: Record, reason: str) -> ServingError:
         """The error; the sequence stays in that condition."""
-        self._gone[key] = reason
+        self._gone[key] = _Gone(record.version, record.step, reason)
         return errors.version_gone(key.id, record.version, key.model, reason)
+
+    def _why_gone(self, key: Key, record: Record) -> str | None:
+        """Why an earlier call has found that it cannot go on."""
+        found = self._gone.get(key)
+        return found.reason if found is not None and found[:2] == (record.version, record.step) else None
 
     def is_gone(self, spec: ModelSpec, key: Key, record: Record) -> bool:
         """Whether the sequence cannot go on, so that a new one may start in its place."""

@@ -9,6 +9,7 @@ from tests.serving import exports
 from tests.serving.asking import Grpc, Rest
 from tests.serving.sequences import models
 from tests.serving.sequences.driving import Driver
+from tests.serving.sequences.redis_server import WHY_NOT, RedisServer, redis_program
 
 
 class ShiftedClock(SystemClock):
@@ -116,3 +117,30 @@ def serve(repository):
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory):
+    """One Redis for the tests that do not harm it."""
+    if redis_program() is None:
+        pytest.skip(WHY_NOT)
+    server = RedisServer(tmp_path_factory.mktemp("redis") / "shared")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(shared_redis):
+    """The same, empty."""
+    shared_redis.client.flushall()
+    return shared_redis
+
+
+@pytest.fixture
+def own_redis(tmp_path):
+    """One that the test may harm."""
+    if redis_program() is None:
+        pytest.skip(WHY_NOT)
+    server = RedisServer(tmp_path / "redis")
+    yield server
+    server.stop()

@@ -9,11 +9,19 @@ from serving.sequences.opening import open_store
 from serving.sequences.store import Answer, Change, Key, Record
 
 LAYOUT = (("state_h", "float [-1,2]"), ("state_n", "int64 [-1]"))
+LARGE = (("state_h", "float [-1,5,500]"),)
 A, B, TEXT, OTHER = Key("m", 7), Key("m", 8), Key("m", "7"), Key("n", 7)
 
 
-def record(step=0, version=1, used=0, answer=None, ended=False, state=b""):
-    return Record(version, step, state or bytes(range(16)), LAYOUT, answer, used, ended)
+def record(step=0, version=1, used=0, answer=None, ended=False, layout=LAYOUT, state=bytes(range(16))):
+    return Record(version, step, state, layout, answer, used, ended)
+
+
+def put(store, *changes):
+    """As a call does it: what is written was read before."""
+    for change in changes:
+        store.read(change.key)
+    assert store.write(changes) == [None] * len(changes)
 
 
 def answer():
@@ -22,9 +30,12 @@ def answer():
     return Answer(3, {"y": np.float32([[1.5, -0.0, np.inf]]), "text": text, "b": np.array([True])})
 
 
-@pytest.fixture(params=["memory", "file:{}/s", "file:{}/s?sync=always"])
+@pytest.fixture(params=["memory", "file:{}/s", "file:{}/s?sync=always", "redis"])
 def store(request, tmp_path):
-    opened = open_store(request.param.format(tmp_path), SystemClock())
+    name = request.param.format(tmp_path)
+    if name == "redis":
+        name = request.getfixturevalue("redis_server").url
+    opened = open_store(name, SystemClock())
     opened.start()
     yield opened
     opened.stop()
@@ -33,7 +44,7 @@ def store(request, tmp_path):
 def test_what_is_written_is_read_bit_by_bit(store):
     written = record(4, 2, answer=answer())
     assert store.read(A) is None
-    assert store.write([Change(A, written)]) == [None]
+    put(store, Change(A, written))
     found = store.read(A)
     assert found._replace(answer=None, used_micros=0) == written._replace(answer=None, used_micros=0)
     assert found.answer.version == 3
@@ -45,29 +56,31 @@ def test_what_is_written_is_read_bit_by_bit(store):
 
 def test_a_number_a_text_and_another_model_are_other_sequences(store):
     for step, key in enumerate((A, TEXT, OTHER)):
-        store.write([Change(key, record(step))])
+        put(store, Change(key, record(step)))
     for step, key in enumerate((A, TEXT, OTHER)):
         assert store.read(key).step == step
         store.release(key)
-    store.write([Change(A, None)])
+    put(store, Change(A, None))
     assert (store.read(A), store.read(TEXT).step) == (None, 1)
 
 
 def test_sequences_are_counted_by_model_and_version(store):
-    store.write([Change(A, record(version=1)), Change(B, record(version=2)), Change(OTHER, record())])
+    put(store, Change(A, record(version=1)), Change(B, record(version=2)), Change(OTHER, record()))
     assert (store.live("m"), store.live("m", 1), store.live("m", 2), store.live("m", 3)) == (2, 1, 1, 0)
-    store.write([Change(A, record(1, version=2))])
+    put(store, Change(A, record(1, version=2)))
     assert (store.live("m", 1), store.live("m", 2)) == (0, 2)
-    store.write([Change(B, record(version=2, ended=True))])
+    put(store, Change(B, record(version=2, ended=True)))
     assert store.live("m") == 1
     assert store.read(B).ended
-    store.write([Change(B, None)])
+    put(store, Change(B, None))
     assert store.live("nobody") == 0
+    store.reserve(A, 1, 100)
+    store.reserve(OTHER, 1, 100)
     assert set(store.models()) == {"m", "n"}
 
 
 def test_a_start_is_counted_before_it_is_written(store):
-    store.write([Change(A, record())])
+    put(store, Change(A, record()))
     store.reserve(B, 2, 2)
     assert (store.live("m"), store.live("m", 2)) == (2, 1)
     with pytest.raises(ServingError, match="Max sequence number has been reached"):
@@ -75,30 +88,31 @@ def test_a_start_is_counted_before_it_is_written(store):
     store.unreserve(B, 2)
     assert (store.live("m"), store.live("m", 2)) == (1, 0)
     store.reserve(B, 2, 2)
-    store.write([Change(B, record(version=2))])
+    put(store, Change(B, record(version=2)))
     store.unreserve(B, 2)
     assert (store.live("m"), store.live("m", 2)) == (2, 1)
 
 
 def test_bytes_grow_with_states_and_answers_and_go_with_them(store):
-    store.write([Change(A, record())])
+    put(store, Change(A, record()))
+    store.reserve(A, 1, 10)
     small = store.nbytes()
-    store.write([Change(A, record(1, state=bytes(10_000)))])
+    put(store, Change(A, record(1, layout=LARGE, state=bytes(10_000))))
     assert store.nbytes() >= small + 9_000
-    store.write([Change(A, record(2, answer=Answer(1, {"y": np.zeros((1, 5000), np.float32)})))])
+    put(store, Change(A, record(2, answer=Answer(1, {"y": np.zeros((1, 5000), np.float32)}))))
     assert store.nbytes("m") >= small + 20_000
-    store.write([Change(A, None)])
+    put(store, Change(A, None))
     assert store.nbytes() == 0
 
 
 def test_the_unused_are_found_in_the_order_of_their_last_use(store):
     now = SystemClock().micros()
     for at, key in ((now - 90_000_000, A), (now - 60_000_000, TEXT), (now - 30_000_000, B)):
-        store.write([Change(key, record(used=at))])
+        put(store, Change(key, record(used=at)))
     assert store.unused_since("m", now - 45_000_000) == [A, TEXT]
-    store.write([Change(A, record(1, used=now))])
+    put(store, Change(A, record(1, used=now)))
     assert store.unused_since("m", now - 10_000_000) == [TEXT, B]
     assert store.unused_since("m", now - 10_000_000, ended=True) == []
-    store.write([Change(TEXT, record(1, used=now - 20_000_000, ended=True))])
+    put(store, Change(TEXT, record(1, used=now - 20_000_000, ended=True)))
     assert store.unused_since("m", now - 10_000_000, ended=True) == [TEXT]
     assert store.unused_since("nobody", now) == []

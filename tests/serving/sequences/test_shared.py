@@ -1,0 +1,126 @@
+"""Several servers with one Redis."""
+
+import numpy as np
+import pytest
+
+from serving.client import GrpcClient
+from serving.sequences.store import Key
+from tests.serving.asking import Rest, refused
+from tests.serving.sequences.driving import sums
+from tests.serving.sequences.models import chunk
+
+a, b, c = chunk(1, 2, 1)
+
+
+@pytest.fixture
+def two(repository, serve, redis_server):
+    """Two servers of the same model."""
+    repository("running", 1)
+    return [serve(sequence_store=redis_server.url, max_sequence_number=2) for _ in range(2)]
+
+
+def test_a_sequence_goes_on_at_another_server(two):
+    one, other = (server.step for server in two)
+    np.testing.assert_array_equal(one.start(a, "s", step=0)["y"], sums(a))
+    np.testing.assert_array_equal(other.start(a, "s", step=0)["y"], sums(a))  # the kept answer
+    np.testing.assert_array_equal(other(b, "s", step=1)["y"], sums(a, b))
+    np.testing.assert_array_equal(one(b, "s", step=1)["y"], sums(a, b))  # the kept answer
+    np.testing.assert_array_equal(one.end(c, "s", step=2)["y"], sums(a, b, c))
+    np.testing.assert_array_equal(other.end(c, "s", step=2)["y"], sums(a, b, c))  # the kept answer
+    assert refused(other, a, "s") == ("NOT_FOUND", "Sequence with provided ID does not exist")
+    np.testing.assert_array_equal(other.start(b, "s")["y"], sums(b))
+    assert refused(one.start, a, "s") == ("ALREADY_EXISTS", "Sequence with provided ID already exists")
+
+
+def test_it_outlives_every_server(two, serve, redis_server):
+    two[0].step.start(a, 1)
+    for server in two:
+        server.stop()
+    np.testing.assert_array_equal(serve(sequence_store=redis_server.url).step(b, 1)["y"], sums(a, b))
+
+
+def test_the_most_sequences_are_counted_over_both(two):
+    two[0].step.start(a, 1)
+    two[1].step.start(a, 2)
+    text = "Max sequence number has been reached. Could not create new sequence."
+    assert refused(two[0].step.start, a, 3) == ("UNAVAILABLE", text)
+    two[1].step.end(None, 1)
+    two[0].step.start(a, 3)
+    assert [server.sequences._store.live("m") for server in two] == [2, 2]
+
+
+def test_a_step_whose_sequence_was_taken_over_changes_nothing(two, redis_server, monkeypatch):
+    one, other = two
+    one.step.start(a, 1)
+    write = one.sequences._store.write
+    lease = "sequence-lease:{m}:u:1"
+
+    def late(changes):
+        """The server stands still before it writes; meanwhile its lease runs out, and the other one makes a step."""
+        monkeypatch.setattr(one.sequences._store, "write", write)
+        redis_server.client.set(lease, redis_server.client.get(lease).split()[0] + b" 0")
+        other.step(b, 1)
+        return write(changes)
+
+    text = "Sequence 1 was taken over by another server; repeat the step"
+    monkeypatch.setattr(one.sequences._store, "write", late)
+    assert refused(one.step, a, 1) == ("ABORTED", text)
+    np.testing.assert_array_equal(one.step(c, 1)["y"], sums(a, b, c))
+    monkeypatch.setattr(one.sequences._store, "write", late)
+    body = {"signature_name": "step", "inputs": {"x": a.tolist(), "sequence_id": 1}}
+    assert Rest(one.rest_port).error("m", body) == (409, text)
+    np.testing.assert_array_equal(other.step.end(c, 1)["y"], sums(a, b, c, b, c))
+
+
+def test_a_call_whose_deadline_is_over_before_it_gets_the_lease_is_not_run(two):
+    one, other = two
+    one.step.start(a, 1)
+    one.sequences._store.read(Key("m", 1))  # as if at work
+    assert refused(other.step, b, 1, timeout=0.2)[0] == "DEADLINE_EXCEEDED"
+    one.sequences._store.release(Key("m", 1))
+    np.testing.assert_array_equal(other.step(c, 1)["y"], sums(a, c))
+
+
+def test_without_redis_calls_say_so_and_go_on_when_it_is_back(repository, serve, own_redis):
+    repository("running", 1)
+    server = serve(sequence_store=own_redis.url)
+    step, rest = server.step, Rest(server.rest_port)
+    step.start(a, "s", step=0)
+    own_redis.kill()
+    code, text = refused(step, b, "s", step=1)
+    assert (code, text[:34]) == ("UNAVAILABLE", "Sequence store is not reachable: E")
+    body = {"signature_name": "step", "inputs": {"x": a.tolist(), "sequence_id": "s"}}
+    status, text = rest.error("m", body)
+    assert (status, text[:34]) == (503, "Sequence store is not reachable: E")
+    stateless = step.stateless(x=a, lengths=np.int32([1]), state_sum=np.float32([[0, 0]]), state_seen=np.int64([0]))
+    np.testing.assert_array_equal(stateless["y"], sums(a))
+    assert "sequence:active" not in server.metrics.text()
+    own_redis.start()
+    np.testing.assert_array_equal(step(b, "s", step=1)["y"], sums(a, b))
+    assert 'sequence:active{model_name="m"} 1' in server.metrics.text()
+
+
+def test_what_is_idle_goes_whichever_server_looks(two):
+    one, other = two
+    one.step.start(a, 1)
+    one.step.start(a, 2)
+    scan = other.sequences._forgetting.scan
+    other.clock.forward(400)
+    scan()
+    other.clock.forward(400)
+    one.step(b, 2)
+    assert other.sequences._store.live("m") == 2  # both were used since the scan before
+    scan()
+    assert other.sequences._store.live("m") == 2
+
+
+def test_our_client_goes_on_at_the_other_server_when_one_is_lost(two):
+    with (
+        GrpcClient(f"localhost:{two[0].grpc_port}", timeout=10) as one,
+        GrpcClient(f"localhost:{two[1].grpc_port}", timeout=10) as other,
+        one.sequence("m", other) as sequence,
+    ):
+        np.testing.assert_array_equal(sequence.step({"x": a})["y"], sums(a))
+        two[0].stop()
+        np.testing.assert_array_equal(sequence.step({"x": b})["y"], sums(a, b))
+        np.testing.assert_array_equal(sequence.end({"x": c})["y"], sums(a, b, c))
