@@ -12,10 +12,11 @@ import grpc
 from serving.auth_tokens import AuthTokens
 from serving.errors import Code, ServingError
 from serving.grpc_api import GRPC_STATUS, shortened
+from serving.http_body import Scope
 from serving.http_codes import HTTP_STATUS
 from serving.observing import Observer
 from serving.observing.request_id import HEADER as REQUEST_ID
-from serving.rest_api import CORS, JSON, Scope, error_body
+from serving.rest_api import CORS, JSON, error_body
 from serving.server_metrics import ServerMetrics
 
 log = logging.getLogger(__name__)

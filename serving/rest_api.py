@@ -7,8 +7,7 @@ import asyncio
 import contextvars
 import json
 import time
-import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ from typing import Any
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from serving import openapi
+from serving import http_body, openapi
 from serving.calls import Calls, ModelSpec, classify, regress
 from serving.calls.examples import serialized
 from serving.calls.status import SIGNATURE_DEF
@@ -29,6 +28,7 @@ from serving.errors import (
     InvalidArgumentError,
     ServingError,
 )
+from serving.http_body import Scope
 from serving.http_codes import status_of
 from serving.http_limits import Concurrency
 from serving.log import log_unexpected
@@ -55,9 +55,7 @@ CORS = (
 OK = 200
 LOOK_SECONDS = 0.001
 NO_STEP = InvalidArgumentError(f'Serving signature name: "{STEP}" not found in signature def')
-LARGEST_UNPACKED = 100 * 1024 * 1024  # bytes of a gzip body
 Headers = tuple[tuple[bytes, bytes], ...]
-Scope = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class RestApi:
 
     async def _answer(self, scope: Scope, receive: Callable[[], Awaitable[Any]], seen: Request) -> Answer | None:
         """The answer; None when the client has gone before its request was read."""
-        method, target = scope["method"], _target(scope)
+        method, target = scope["method"], http_body.target_of(scope)
         if method not in METHODS:
             return _page(501)
         if self._metrics_path and target.partition("?")[0] == self._metrics_path:
@@ -129,7 +127,7 @@ class RestApi:
         if method == "OPTIONS":
             origin = dict(scope["headers"]).get(b"origin", b"")
             return Answer(200 if b"http://" in origin or b"https://" in origin else 400, headers=(JSON, *self._cors))
-        body = await _read(receive)
+        body = await http_body.read(receive)
         if body is None:
             return None
         start = time.perf_counter()
@@ -174,7 +172,7 @@ class RestApi:
         """What the call gives, on a thread of the executor, which also unpacks the body."""
         in_context = contextvars.copy_context().run  # the thread knows the request that it works for
         running = asyncio.get_running_loop().run_in_executor(
-            self._executor, in_context, lambda: call(spec, _unpacked(scope, body))
+            self._executor, in_context, lambda: call(spec, http_body.unpacked(scope, body))
         )
         try:
             return await asyncio.wait_for(running, None if self._timeout_ms is None else self._timeout_ms / 1000)
@@ -270,33 +268,3 @@ def _page(status: int) -> Answer:
     reason = {404: "Not Found", 501: "Not Implemented"}[status]
     text = f"<html><head><title>{status} {reason}</title></head><body><h1>{reason}</h1></body></html>\n"
     return Answer(status, text.encode(), (HTML,))
-
-
-def _target(scope: Scope) -> str:
-    """The target as it was sent: path and query string."""
-    query = scope["query_string"]
-    return str((scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1"))
-
-
-async def _read(receive: Callable[[], Awaitable[Any]]) -> bytes | None:
-    """The whole body; None when the client goes away before its end."""
-    parts = []
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return None
-        parts.append(event.get("body", b""))
-        if not event.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _unpacked(scope: Scope, body: bytes) -> bytes:
-    """The body without gzip; empty when it cannot be unpacked or is too large."""
-    if not any(name == b"content-encoding" and b"gzip" in value for name, value in scope["headers"]):
-        return body
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        content = unpacker.decompress(body, LARGEST_UNPACKED + 1)
-    except zlib.error:
-        return b""
-    return content if unpacker.eof and len(content) <= LARGEST_UNPACKED else b""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving import http_limits, http_protocol, rest_api
+from serving import http_body, http_limits, http_protocol
 from serving.errors import InvalidArgumentError, ResourceExhaustedError
 from serving.http_limits import Concurrency, HttpLimits
 from serving.options import LIMITS, ServerOptions
@@ -267,9 +267,9 @@ def test_a_tensor_that_declares_2_to_the_40_elements_is_an_error(ask, dtype):
 
 
 def test_a_packed_body_is_unpacked_beside_the_loop_that_reads_and_writes(rest, monkeypatch):
-    unpack, threads = rest_api._unpacked, []
+    unpack, threads = http_body.unpacked, []
     monkeypatch.setattr(
-        rest_api, "_unpacked", lambda *args: (threads.append(threading.current_thread().name), unpack(*args))[1]
+        http_body, "unpacked", lambda *args: (threads.append(threading.current_thread().name), unpack(*args))[1]
     )
     bomb = gzip.compress(b" " * (101 << 20), 1)
     answer = rest.post("/v1/models/scale:predict", bomb, **{"Content-Encoding": "gzip"})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import requests
 
-from serving.rest_api import LARGEST_UNPACKED
+from serving.http_body import LARGEST_UNPACKED
 
 MALFORMED = "Malformed request: "
 
