@@ -27,24 +27,26 @@ def ask(
     a server that asks for one; roots: PEM file of the authorities that its certificate is checked against.
 
     Raises InputError for inputs that are no JSON object, and the client's error when the server refuses."""
+    arrays = _example(model, signature) if inputs is None else given(inputs)
+    with connect(url, timeout, token, roots) as client:
+        outputs = client.predict(model, arrays, signature_name=signature)
+    return {name: _plain(np.asarray(value)) for name, value in outputs.items()}
+
+
+def connect(url: str, timeout: float, token: str | None, roots: str | None) -> Any:
+    """A client for the address: a GrpcClient or a RestClient. Raises InputError for roots that cannot be used."""
     from serving.client import GrpcClient, RestClient
     from serving.client_tls import Tls
 
     if roots is not None and not url.startswith(SECURE):
         raise InputError(f"--roots is for a secure address; got {url}, expected {' or '.join(SECURE)}HOST:PORT.")
     tls = Tls(roots) if url.startswith(SECURE) else None
-    arrays = _example(model, signature) if inputs is None else _given(inputs)
-    client: GrpcClient | RestClient
     try:
         if url.startswith(GRPC):
-            client = GrpcClient(url.partition("://")[2], timeout, tls=tls, token=token)
-        else:
-            client = RestClient(url, timeout, tls=tls, token=token)
+            return GrpcClient(url.partition("://")[2], timeout, tls=tls, token=token)
+        return RestClient(url, timeout, tls=tls, token=token)
     except OSError as error:
         raise InputError(f"--roots {roots} cannot be used ({error}); give a file of certificates, PEM.") from error
-    with client:
-        outputs = client.predict(model, arrays, signature_name=signature)
-    return {name: _plain(np.asarray(value)) for name, value in outputs.items()}
 
 
 def _example(model: str, signature: str) -> dict[str, Any]:
@@ -57,15 +59,16 @@ def _example(model: str, signature: str) -> dict[str, Any]:
     return dict(examples[signature])
 
 
-def _given(inputs: str) -> dict[str, Any]:
+def given(inputs: str) -> dict[str, Any]:
+    """The JSON object that `--inputs` holds or names; raises InputError."""
     try:
         text = Path(inputs[1:]).read_text(encoding="utf-8") if inputs.startswith("@") else inputs
-        given = json.loads(text)
+        found = json.loads(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"--inputs {inputs[:60]} cannot be read as JSON ({error}); give an object.") from error
-    if not isinstance(given, dict):
-        raise InputError(f"--inputs holds a {type(given).__name__}; expected a JSON object, one value for each input.")
-    return given
+    if not isinstance(found, dict):
+        raise InputError(f"--inputs holds a {type(found).__name__}; expected a JSON object, one value for each input.")
+    return found
 
 
 def _plain(array: np.ndarray) -> Any:

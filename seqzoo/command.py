@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,6 +21,19 @@ REPOSITORY = click.option(
 DATA = click.option(
     "--data", type=click.Path(path_type=Path), help="Your own file in place of the data set of the zoo's table."
 )
+
+
+def _served(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of commands that ask a server."""
+    where = "http(s)://host:port, or grpc(s)://host:port."
+    for option in (
+        click.option("--roots", help="PEM file of who may have signed the server's certificate [the usual ones]."),
+        click.option("--token", envvar="SEQZOO_TOKEN", help="For a server that asks for one [variable SEQZOO_TOKEN]."),
+        click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait."),
+        click.option("--url", default="http://localhost:8501", show_default=True, help=where),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(cls=OneLineErrors)
@@ -140,19 +155,61 @@ def serve(ctx: click.Context) -> None:
 @click.option("--inputs", help="JSON object of the signature's inputs, or @FILE [the task's own example].")
 @click.option("--signature", default="serving_default", show_default=True)
 @click.option(
-    "--url", default="http://localhost:8501", show_default=True, help="http(s)://host:port, or grpc(s)://host:port."
+    "--stream", is_flag=True, help="Show the text that follows --inputs '{\"prompt\": ...}' as it is written."
 )
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait.")
-@click.option("--token", envvar="SEQZOO_TOKEN", help="For a server that asks for one [the variable SEQZOO_TOKEN].")
-@click.option("--roots", help="PEM file of who may have signed the server's certificate [the usual ones].")
+@_served
 def ask(
-    name: str, inputs: str | None, signature: str, url: str, timeout: float, token: str | None, roots: str | None
+    name: str,
+    inputs: str | None,
+    signature: str,
+    stream: bool,
+    url: str,
+    timeout: float,
+    token: str | None,
+    roots: str | None,
 ) -> None:
     """Ask a served model, over HTTP or gRPC."""
     quiet.import_tensorflow()
     from seqzoo.ask import ask as run_ask
+    from seqzoo.text import stream as run_stream
 
+    if stream:
+        for piece in run_stream(name, inputs, url, timeout, token, roots):
+            click.echo(piece, nl=False)
+        click.echo()
+        return
     click.echo(json.dumps(run_ask(name, inputs, signature, url, timeout, token=token, roots=roots), ensure_ascii=False))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--max-tokens", default=300, show_default=True, help="Of one turn of the model.")
+@click.option("--temperature", default=0.7, show_default=True, help="0: always the most likely token.")
+@click.option("--top-k", default=0, show_default=True, help="Of so many tokens; 0: of all.")
+@click.option("--seed", type=int, help="The same seed gives the same text [by chance].")
+@click.option("--stop", multiple=True, help="Ends a turn of the model [an empty line].")
+@_served
+def chat(
+    name: str,
+    max_tokens: int,
+    temperature: float,
+    top_k: int,
+    seed: int | None,
+    stop: tuple[str, ...],
+    url: str,
+    timeout: float,
+    token: str | None,
+    roots: str | None,
+) -> None:
+    """Write by turns with a served model of text, until the end of the input (Ctrl-D)."""
+    quiet.import_tensorflow()
+    from seqzoo.ask import connect
+    from seqzoo.text import chat as run_chat
+
+    with connect(url, timeout, token, roots) as client:
+        how = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
+        write = partial(click.echo, nl=False)
+        run_chat(client, name, partial(input, "> "), write, stop=stop or ("\n\n",), **how)
 
 
 @cli.command()

@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from serving.client import ClientError, GrpcClient, RestClient
+    from serving.client import GrpcClient, RestClient
+    from serving.client_error import ClientError
     from serving.client_tls import Tls
     from serving.errors import Code, ServingError
     from serving.options import ServerOptions
@@ -26,7 +27,7 @@ __all__ = [
     "Tls",
 ]
 _HOMES = {
-    "ClientError": "client",
+    "ClientError": "client_error",
     "Code": "errors",
     "GrpcClient": "client",
     "ModelServer": "server",

@@ -6,8 +6,9 @@ Stock clients work as well; these spare the caller the messages. The address for
 import base64
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Listed
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -25,19 +26,17 @@ from tensorflow_serving.apis import (
 )
 
 from serving import tensor_proto
+from serving.client_error import ClientError
 from serving.client_tls import Tls
 from serving.dtypes import DTYPES
-from serving.errors import Code, ServingError
+from serving.errors import Code
 from serving.http_codes import code_of
 from serving.sequence_client import Sequence
+from serving.stream_client import CODEC, METHOD, Fields, Generates, Generation, grpc_events, message, rest_events
 
 Arrays = Mapping[str, Any]
 States = dict[int, str]  # version -> AVAILABLE, LOADING ...
 Self = TypeVar("Self", bound="_Client")
-
-
-class ClientError(ServingError):
-    """The server's answer to a call that failed, or why there was none."""
 
 
 class _Client:
@@ -52,7 +51,7 @@ class _Client:
         raise NotImplementedError
 
 
-class GrpcClient(_Client):
+class GrpcClient(_Client, Generates):
     """Asks over gRPC."""
 
     def __init__(
@@ -78,6 +77,7 @@ class GrpcClient(_Client):
         self._declared: dict[Any, Mapping[str, int]] = {}  # dtypes of inputs, of the signatures asked so far
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._text = self._channel.unary_stream(METHOD, **CODEC)
 
     def predict(
         self,
@@ -135,18 +135,24 @@ class GrpcClient(_Client):
         response.metadata["signature_def"].Unpack(signatures)
         return dict(signatures.signature_def)
 
+    def _stream(self, model: str, version: int | None, label: str | None, keys: Fields) -> Generation:
+        request = message(keys)
+        _fill(request.model_spec, model, version, label)
+        call = self._text(request, metadata=self._metadata)
+        return Generation(grpc_events(call, _failure), call.cancel)
+
     def _call(self, method: Any, request: Any) -> Any:
         try:
             return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise ClientError(error.details() or "", Code[error.code().name]) from None
+            raise _failure(error) from None
 
     def close(self) -> None:
         """Ends the connection."""
         self._channel.close()
 
 
-class RestClient(_Client):
+class RestClient(_Client, Generates):
     """Asks over HTTP, on one connection that is kept; not for use by several threads at once."""
 
     def __init__(self, url: str, timeout: float = 30.0, *, tls: Tls | None = None, token: str | None = None) -> None:
@@ -156,11 +162,13 @@ class RestClient(_Client):
         host = parts.hostname or "localhost"
         if tls is not None and parts.scheme != "https":
             raise ValueError(f"RestClient got tls for {url!r}; expected https://host:port")
-        self._connection = (
-            http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=(tls or Tls()).context())
-            if parts.scheme == "https"
-            else http.client.HTTPConnection(host, parts.port, timeout=timeout)
+        context = (tls or Tls()).context() if parts.scheme == "https" else None
+        self._connect: Callable[[], http.client.HTTPConnection] = (
+            partial(http.client.HTTPConnection, host, parts.port, timeout=timeout)
+            if context is None
+            else partial(http.client.HTTPSConnection, host, parts.port, timeout=timeout, context=context)
         )
+        self._connection = self._connect()
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._outputs: dict[tuple[str, str], Mapping[str, Any]] = {}
 
@@ -203,6 +211,12 @@ class RestClient(_Client):
             self._outputs[key] = content["metadata"]["signature_def"]["signature_def"][signature_name]["outputs"]
         return self._outputs[key]
 
+    def _stream(self, model: str, version: int | None, label: str | None, keys: Fields) -> Generation:
+        """On a connection of its own, which ends with it."""
+        connection = self._connect()
+        path, body = f"{_path(model, version, label)}:generate_stream", json.dumps(keys).encode()
+        return Generation(rest_events(connection, path, body, self._headers), connection.close)
+
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         try:
             headers = self._headers | {"Content-Type": "application/json"} if body else self._headers
@@ -226,6 +240,10 @@ class RestClient(_Client):
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
+
+
+def _failure(error: Any) -> ClientError:
+    return ClientError(error.details() or "", Code[error.code().name])
 
 
 def _fill(proto: Any, model: str, version: int | None, label: str | None) -> None:

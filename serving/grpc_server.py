@@ -5,7 +5,7 @@ import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
@@ -35,6 +35,14 @@ def channel_arguments(text: str) -> list[tuple[str, int | str]]:
     return list(found.items())
 
 
+class Service(Protocol):
+    """A service of our own."""
+
+    def add_to(self, server: Any) -> None:
+        """Offers it on a grpc.Server."""
+        ...
+
+
 class GrpcServer:
     """The services on a TCP port, a UNIX socket, or both."""
 
@@ -50,10 +58,12 @@ class GrpcServer:
         interceptors: Sequence[grpc.ServerInterceptor] = (),
         max_concurrent_calls: int = 0,
         max_receive_bytes: int = LARGEST_MESSAGE,
+        others: Sequence[Service] = (),
     ) -> None:
         """threads: how many calls run at once; arguments: of the gRPC core; credentials: None for plain connections;
         with_health: offer grpc.health.v1.Health as well; interceptors: see each call before it is read;
-        max_concurrent_calls: one beyond is refused at once, 0 for no limit; max_receive_bytes: of one request."""
+        max_concurrent_calls: one beyond is refused at once, 0 for no limit; max_receive_bytes: of one request;
+        others: services beside those of the stock server."""
         self._credentials = credentials
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
         options: list[tuple[str, Any]] = [
@@ -69,6 +79,8 @@ class GrpcServer:
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, self._server)
+        for service in others:
+            service.add_to(self._server)
         self._health = Health() if with_health else None
         if self._health is not None:
             self._health.add_to(self._server)

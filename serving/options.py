@@ -156,6 +156,11 @@ class ServerOptions:
     log_level: str = flag(
         "info", "debug, info, warning or error; debug logs one line a request (not in TensorFlow Serving)"
     )
+    enable_generate_stream: bool = flag(
+        True,
+        "send text as it is written, of models that can: REST :generate_stream, gRPC seqzoo.serving.TextService "
+        "(not in TensorFlow Serving)",
+    )
     slow_request_seconds: float = flag(
         5.0, "a request that takes this long is logged at warning; <= 0: none (not in TensorFlow Serving)"
     )

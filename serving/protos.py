@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
+from tensorflow_serving.apis import model_pb2
 
 Field = descriptor_pb2.FieldDescriptorProto
 KINDS = {
@@ -15,9 +16,12 @@ KINDS = {
     "string": Field.TYPE_STRING,
     "int64": Field.TYPE_INT64,
     "int32": Field.TYPE_INT32,
+    "uint64": Field.TYPE_UINT64,
+    "double": Field.TYPE_DOUBLE,
 }
 _pool = descriptor_pool.DescriptorPool()
-_pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+for _file in (wrappers_pb2, model_pb2):
+    _pool.AddSerializedFile(_file.DESCRIPTOR.serialized_pb)
 
 
 def _message(
@@ -52,10 +56,12 @@ def _message(
 
 WRAPPERS = "google/protobuf/wrappers.proto"
 INT64, BOOL, STRING = (f".google.protobuf.{kind}Value" for kind in ("Int64", "Bool", "String"))
+MODEL_SPEC = ".tensorflow.serving.ModelSpec"
 FILES = {
     INT64: WRAPPERS,
     BOOL: WRAPPERS,
     STRING: WRAPPERS,
+    MODEL_SPEC: model_pb2.DESCRIPTOR.name,
     ".tensorflow.serving.PrometheusConfig": "seqzoo/tensorflow.serving/PrometheusConfig.proto",
     ".seqzoo.serving.SequenceConfig": "seqzoo/seqzoo.serving/SequenceConfig.proto",
 }
@@ -119,5 +125,36 @@ SequenceConfigs = _message(
     "seqzoo.serving",
     "SequenceConfigs",
     {"sequence_config": (1, "repeated .seqzoo.serving.SequenceConfig")},
+    syntax="proto2",
+)
+GenerateRequest = _message(
+    "seqzoo.serving",
+    "GenerateRequest",
+    {
+        "model_spec": (1, MODEL_SPEC),
+        "prompt": (2, "string"),
+        "max_tokens": (3, "int32"),
+        "temperature": (4, "double"),
+        "top_k": (5, "int32"),
+        "seed": (6, "int64"),
+        "stop": (7, "repeated string"),
+        "sequence_number": (8, "uint64"),
+        "sequence_name": (9, "string"),
+        "keep": (10, "bool"),
+    },
+    syntax="proto2",
+)
+GenerateResponse = _message(
+    "seqzoo.serving",
+    "GenerateResponse",
+    {
+        "text": (1, "string"),
+        "index": (2, "int32"),
+        "done": (3, "bool"),
+        "tokens": (4, "int32"),
+        "finish_reason": (5, "string"),
+        "sequence_number": (6, "uint64"),
+        "sequence_name": (7, "string"),
+    },
     syntax="proto2",
 )

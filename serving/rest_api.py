@@ -89,7 +89,7 @@ class RestApi:
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
-        self._at_once = Concurrency(max_concurrent_calls)
+        self.at_once = Concurrency(max_concurrent_calls)
         self._observer = observer or Observer()
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
         self._cors = CORS if cors else ()
@@ -139,7 +139,7 @@ class RestApi:
                 content = self._look[found.call](found.spec)
             else:
                 run = self._run.get(found.call) or partial(self._predict, _gone(receive))
-                with self._at_once:
+                with self.at_once:
                     content = await self._in_time(run, found.spec, scope, body)
         except ServingError as failure:
             error = failure

@@ -11,6 +11,7 @@ from serving.errors import InvalidArgumentError
 
 NAME, VERSION = r"([^/:]+)", r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
 RUN = re.compile(rf"/v1/models/{NAME}{VERSION}:(classify|regress|predict)", re.IGNORECASE)
+STREAM = re.compile(rf"/v1/models/{NAME}{VERSION}:(generate_stream)")
 LOOK = re.compile(rf"/v1/models(?:/{NAME})?{VERSION}(/metadata)?", re.IGNORECASE)
 API = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")  # others the stock HTTP library does not know
@@ -35,6 +36,12 @@ def route(method: str, target: str) -> Route:
     if found[1] is None:
         raise InvalidArgumentError("Missing model name in request.")
     return Route("metadata" if found[4] == "/metadata" else "status", _spec(found))
+
+
+def stream_route(method: str, target: str) -> ModelSpec | None:
+    """The model that a stream of text is asked of; None for any other request. Raises INVALID_ARGUMENT."""
+    found = STREAM.fullmatch(target) if method == "POST" else None
+    return None if found is None else _spec(found)
 
 
 def _spec(found: re.Match[str]) -> ModelSpec:

@@ -28,7 +28,7 @@ from serving.manager import Manager
 from serving.model_config import ModelServerConfig
 from serving.observing import Observer
 from serving.options import CPUS, ServerOptions
-from serving.rest_api import RestApi
+from serving.rest_api import CORS, RestApi
 from serving.sequences.opening import open_store
 from serving.sequences.sequences import Sequences
 from serving.sequences.settings import ModelSettings
@@ -36,6 +36,9 @@ from serving.server_metrics import ServerMetrics
 from serving.sources.config_file import ConfigFileSource
 from serving.sources.folders import FolderSource
 from serving.states import StateMonitor
+from serving.streams.grpc_service import TextService
+from serving.streams.rest import StreamingApi
+from serving.streams.streams import Streams
 from serving.version_policy import POLICIES
 
 log = logging.getLogger("serving")
@@ -80,6 +83,7 @@ class ModelServer:
         self.sequences = Sequences(self.manager, labels, store, settings, self.metrics, clock)
         self.manager.holds = self.sequences.versions.holds
         self.calls = Calls(self._core, self.metrics, self.sequences, options.enable_signature_method_name_check)
+        self._streams = Streams(self.sequences) if options.enable_generate_stream else None
         self._config_source: ConfigFileSource | None = None
         if options.model_config_file:
             self._config_source = ConfigFileSource(
@@ -143,6 +147,7 @@ class ModelServer:
             interceptors=[GrpcGuard(self._tokens, self.metrics, self._observer)] if self._tokens is not None else [],
             max_concurrent_calls=options.max_concurrent_requests,
             max_receive_bytes=options.grpc_max_receive_message_bytes,
+            others=[] if self._streams is None else [TextService(self._streams, self.metrics, self._observer)],
         )
         host = f"[{options.host}]" if ":" in options.host else options.host or "0.0.0.0"
         if options.port:
@@ -178,7 +183,7 @@ class ModelServer:
             log.error("Failed to start HTTP Server at localhost:%d (%s)", options.rest_api_port, error)
             return
         self._http_threads = ThreadPoolExecutor(max(options.rest_api_num_threads, 1), thread_name_prefix="rest")
-        application: Any = RestApi(
+        api = RestApi(
             self.calls,
             self._http_threads,
             self.metrics,
@@ -188,6 +193,17 @@ class ModelServer:
             max_concurrent_calls=options.max_concurrent_requests,
             observer=self._observer,
         )
+        application: Any = api
+        if self._streams is not None:
+            application = StreamingApi(
+                api,
+                self._streams,
+                self._http_threads,
+                self.metrics,
+                self._observer,
+                timeout_in_ms=options.rest_api_timeout_in_ms,
+                cors=CORS if options.rest_api_enable_cors_support else (),
+            )
         if self._tokens is not None:
             cors = options.rest_api_enable_cors_support
             application = HttpGuard(application, self._tokens, self.metrics, self._observer, cors)
@@ -218,6 +234,8 @@ class ModelServer:
             self._http.stop()
         if ended is not None:
             ended.wait()
+        if self._streams is not None:
+            self._streams.stop()
         for threads in (self._grpc, self._http_threads):
             if threads is not None:
                 threads.shutdown(wait=False)

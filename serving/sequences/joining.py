@@ -40,6 +40,7 @@ class Step:
     error: ServingError | None = None
     lead: bool = False  # its caller is to run the next batch
     woken: threading.Event | None = None  # for a caller that waits
+    done: bool = False  # it has run, or is not worth running any more
 
 
 class _Queue:
@@ -93,6 +94,36 @@ class Joiner:
         if step.error is not None:
             raise ServingError(step.error.message, step.error.code)
 
+    def run_all(self, steps: Sequence[Step]) -> None:
+        """Runs steps of different sequences for one caller, together and with others; each has its own `error`.
+
+        Their feeds must be alike: the same inputs, dtypes and shapes."""
+        key = self._key(steps[0])
+        if key is steps[0]:
+            for step in steps:
+                step.error = step.patience.over(self._clock.micros())
+                if step.error is None:
+                    self._run_all([step])
+            return
+        woken = threading.Event()
+        with self._lock:
+            queue = self._queues.get(key)
+            if queue is None:
+                queue = self._queues[key] = _Queue()
+                steps[0].lead = True
+            elif queue.filled is not None and len(queue.waiting) + len(steps) >= self._most_rows:
+                queue.filled.set()
+            for step in steps:
+                step.woken = woken
+            queue.waiting.extend(steps)
+        while not all(step.done for step in steps):
+            leading = next((step for step in steps if step.lead and not step.done), None)
+            if leading is None:
+                woken.wait()
+                woken.clear()
+            else:
+                self._lead(key, queue)
+
     def _key(self, step: Step) -> Any:
         """Steps with the same key can be joined; what runs alone has a key of its own."""
         layout = self._contract.ragged
@@ -122,6 +153,8 @@ class Joiner:
         done = [step for step in ran if step.error is None]
         if done:
             self._write(done)
+        for step in batch:
+            step.done = True
         for step in batch[1:]:
             if step.woken is not None:
                 step.woken.set()

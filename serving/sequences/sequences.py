@@ -1,6 +1,5 @@
 """The sequences of a server: which call starts, goes on, repeats and ends one."""
 
-import random
 from collections.abc import Sequence
 from functools import partial
 from weakref import WeakKeyDictionary
@@ -15,6 +14,7 @@ from serving.sequences import errors, special_inputs
 from serving.sequences.call import Call, is_ordinary, step_of
 from serving.sequences.contract import Contract, contract_of
 from serving.sequences.forgetting import Forgetting
+from serving.sequences.holding import Holding, new_key
 from serving.sequences.joining import Joiner, Step
 from serving.sequences.metrics import END as ENDED
 from serving.sequences.metrics import VERSION, SequenceMetrics
@@ -26,7 +26,6 @@ from serving.sequences.versions import Versions
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
 
-LARGEST_MADE_ID = 2**53 - 1  # safe as a number in JavaScript
 TRIES_TO_START = 3  # each but the first because the version was given up meanwhile
 
 
@@ -50,6 +49,7 @@ class Sequences:
         self._turns = Turns()
         self.versions = Versions(manager, labels, store, settings, clock)
         self._forgetting = Forgetting(store, self._turns, self.versions, settings, self._metrics, clock)
+        self.holding = Holding(store, self._turns, self.versions, self._forgetting, settings, self._metrics, clock)
         self._joiners: WeakKeyDictionary[Servable, Joiner] = WeakKeyDictionary()
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class Sequences:
             with self.versions.of_start(call.spec) as servable:
                 if self._contract(call, servable) is None:
                     return None
-                key = self._new_key(call) if special.id is None else Key(call.spec.name, special.id)
+                key = self._key_of_start(call, special)
                 most = self._settings[key.model].max_waiting
                 with self._turns.turn(
                     key, starts=True, step=special.step, most_waiting=most, seconds=self._seconds(call), gone=call.gone
@@ -115,12 +115,10 @@ class Sequences:
         """The moment when a call of so many milliseconds is late; None without a limit."""
         return None if timeout_ms is None else self._clock.micros() + timeout_ms * 1000
 
-    def _new_key(self, call: Call) -> Key:
-        while True:
-            key = Key(call.spec.name, random.randint(1, LARGEST_MADE_ID))
-            if self._store.read(key, call.patience) is None:
-                return key
-            self._store.release(key)
+    def _key_of_start(self, call: Call, special: SpecialInputs) -> Key:
+        if special.id is None:
+            return new_key(self._store, call.spec.name, call.patience)
+        return Key(call.spec.name, special.id)
 
     def _start_in_turn(self, call: Call, special: SpecialInputs, key: Key, servable: Servable) -> Answer | None:
         """None when the version was given up meanwhile: another one is to be found."""
@@ -228,7 +226,7 @@ class Sequences:
 
     def _run(self, call: Call, special: SpecialInputs, key: Key, servable: Servable, record: Record | None) -> Answer:
         """Runs the step, alone or joined with those of other sequences; its result is in the store when it returns."""
-        joiner, contract = self._joiner(servable)
+        joiner, contract = self.joiner(servable)
         step = step_of(call, special.control, contract, servable, contract.zeros() if record is None else record.state)
         index = 0 if record is None else record.step + 1
         step.change = partial(self._change, special, key, servable.version, index, contract)
@@ -237,7 +235,8 @@ class Sequences:
         self._metrics.steps.add(key.model)
         return _with_special(Answer(servable.version, step.found), key, special.step)
 
-    def _joiner(self, servable: Servable) -> tuple[Joiner, Contract]:
+    def joiner(self, servable: Servable) -> tuple[Joiner, Contract]:
+        """What joins the steps of a version, which holds sequences."""
         found = self._joiners.get(servable)
         contract = contract_of(servable)
         assert isinstance(contract, Contract)
@@ -246,6 +245,10 @@ class Sequences:
             made = Joiner(servable, contract, self._clock, self._write, ran)
             found = self._joiners.setdefault(servable, made)
         return found, contract
+
+    def count_step(self, model: str) -> None:
+        """A step has run that another than `step` asked for."""
+        self._metrics.steps.add(model)
 
     def _ran(self, model: str, rows: int, seconds: float) -> None:
         self._metrics.batch_size.observe(rows, model)
@@ -265,8 +268,11 @@ class Sequences:
 
     def _write(self, steps: Sequence[Step]) -> None:
         """Keeps the results of a batch."""
-        changes = [step.change(step) for step in steps if step.change is not None]
-        for step, error in zip(steps, self._store.write(changes), strict=True):
+        kept = [(step, step.change(step)) for step in steps if step.change is not None]
+        if not kept:
+            return
+        errors_of_writes = self._store.write([change for _, change in kept])
+        for (step, _), error in zip(kept, errors_of_writes, strict=True):
             step.error = error
 
 

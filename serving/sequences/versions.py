@@ -1,7 +1,7 @@
 """On which version a sequence goes on, and how long a version stays that was given up."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 from serving.calls.model_spec import ModelSpec
@@ -52,6 +52,10 @@ class Versions:
         """The version on which a new sequence starts; one that is given up takes none."""
         with self._manager.use(spec.name, spec.resolved_version(self._labels), starting=True) as servable:
             yield servable
+
+    def loaded(self, model: str, version: int) -> AbstractContextManager[Servable]:
+        """That version; raises NOT_FOUND when it is not loaded."""
+        return self._manager.use(model, version)
 
     def takes(self, servable: Servable) -> bool:
         """Whether the version still takes new sequences."""

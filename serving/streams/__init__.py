@@ -1,0 +1,1 @@
+"""Text that a recurrent model writes, token by token, sent as it comes: over HTTP and over gRPC."""

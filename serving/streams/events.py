@@ -1,0 +1,81 @@
+"""What a stream sends, and the place where it waits until its client takes it."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from serving.errors import ServingError
+
+MOST_WAITING = 64  # events; a stream whose client takes none goes no further
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The text that a token adds; its index counts from 0."""
+
+    text: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end."""
+
+    tokens: int
+    finish_reason: str  # length, stop or end
+    sequence_id: int | str | None  # of the sequence, where it is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The end that it should not have come to."""
+
+    error: ServingError
+
+
+Event = Token | Done | Failed
+
+
+class Outbox:
+    """Events between the thread that makes them and the one that sends them; one of each."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """wake: tells the taker, from any thread, that there is something to look at."""
+        self.closed = False  # nobody takes anything any more
+        self.changed: Callable[[], None] = _nothing  # tells the maker that there is room again, or that it is closed
+        self._wake = wake
+        self._events: deque[Event] = deque()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._events
+
+    @property
+    def full(self) -> bool:
+        """Whether the maker is to wait."""
+        return len(self._events) >= MOST_WAITING
+
+    def put(self, event: Event) -> None:
+        """One more; never waits."""
+        self._events.append(event)
+        self._wake()
+
+    def take(self) -> list[Event]:
+        """All that is there, in order."""
+        was_full, taken = self.full, []
+        while self._events:
+            taken.append(self._events.popleft())
+        if was_full:
+            self.changed()
+        return taken
+
+    def close(self) -> None:
+        """The client has gone, or has all it wants."""
+        self.closed = True
+        self.changed()
+        self._wake()
+
+
+def _nothing() -> None:
+    """For an outbox without a maker that waits."""
