@@ -22,7 +22,7 @@ from training.fitting import fit, optimizer
 from training.home import checkpoints
 from training.run import TrainingRun
 from training.tasks.table import task_module
-from training.tasks.task import Arrays, Predict, Task, TaskOfSequences, WritesSamples
+from training.tasks.task import AlsoAligns, Arrays, Predict, Task, TaskOfSequences, WritesSamples
 from training.tracking import recording, registry, store
 from training.tracking.registry import Version
 from training.walk import ShuffledExamples, Walk, WalksItself
@@ -76,7 +76,10 @@ def train(
         say(f"Training {run.model}: run {active.info.run_id} in experiment {run.model!r} at {store.uri()}")
 
         def validate() -> Mapping[str, float]:
-            figures = task.evaluate(predict, "validation")
+            if isinstance(task, AlsoAligns):
+                figures = task.validate(in_memory(signatures["align"]))
+            else:
+                figures = task.evaluate(predict, "validation")
             if isinstance(task, WritesSamples):
                 recording.log_sample(progress.epoch + 1, task.sample(in_memory(signatures["generate"])))
             return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
@@ -150,6 +153,8 @@ def _finish(
     for name, figures in baselines.items():
         mlflow.log_metrics(_named(f"test_{name}", figures))
     recording.log_pictures(task.pictures(predict, progress.history))
+    if isinstance(task, AlsoAligns):
+        recording.log_pictures(task.attention_maps(in_memory(signatures["align"])))
 
     lineage = {
         "run_id": progress.run_id,

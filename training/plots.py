@@ -1,4 +1,4 @@
-"""The pictures of a training: learning curves, forecast against truth, what is taken for what, trust in probabilities.
+"""The pictures of a training: learning curves, forecast against truth, confusions, attention, trust in probabilities.
 
 Each is a figure of its own, drawn without pyplot: nobody else's figures, styles or backend change. The colours are
 those of Okabe and Ito, which the colour-blind tell apart.
@@ -182,6 +182,30 @@ def windows_against_truth(
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     panels[0].legend(fontsize=8, frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
+    return figure
+
+
+def attention_maps(maps: Sequence[tuple[Sequence[str], Sequence[str], np.ndarray]], columns: int = 3) -> Figure:
+    """A panel for each sequence: how much each step of the output, a row, looked at each step of the input, a column.
+
+    maps: (inputs, outputs, weights [outputs, inputs] from 0 to 1). Raises ValueError for weights of another shape."""
+    for inputs, outputs, weights in maps:
+        if weights.shape != (len(outputs), len(inputs)):
+            raise ValueError(
+                f"attention_maps got weights of shape {weights.shape} for {len(inputs)} inputs and {len(outputs)} "
+                "outputs; expected [outputs, inputs]. Cut the padding off."
+            )
+    rows = -(-len(maps) // columns)
+    figure = _figure(WIDTH_INCHES, height=3.1 * rows)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for unused in panels[len(maps) :]:
+        unused.remove()
+    for ax, (inputs, outputs, weights) in zip(panels, maps, strict=False):
+        ax.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        _dress(ax, "".join(inputs))
+        ax.grid(visible=False)
+        ax.set_xticks(range(len(inputs)), inputs)
+        ax.set_yticks(range(len(outputs)), outputs)
     return figure
 
 

@@ -9,6 +9,7 @@ ZOO = {
     "char-lm": "models.zoo.char_lm",
     "cook": "models.zoo.cook",
     "forecast": "models.zoo.forecast",
+    "g2p": "models.zoo.g2p",
     "intent-slots": "models.zoo.intent_slots",
     "speaker": "models.zoo.speaker",
     "weather": "models.zoo.weather",

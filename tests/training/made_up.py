@@ -1,5 +1,6 @@
 """Small data of the same form as those that do not ship, drawn with a fixed seed."""
 
+import re
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -60,4 +61,17 @@ def sentences_file(folder):
     """A text that says the same two lines again and again."""
     path = folder / "sentences.txt"
     path.write_text("the cook bakes a pie,\nthe cook eats a burger.\n" * 60)
+    return path
+
+
+def pairs_file(folder, name="pairs", count=40):
+    """Tab-separated pairs: made-up words, a phoneme for each letter but that a doubled one is long."""
+    rng = np.random.default_rng(0)
+    words = {"".join(rng.choice(list("abdeÉ"), rng.integers(2, 7))) for _ in range(3 * count)}
+    lines = []
+    for word in sorted(words)[:count]:
+        phonemes = re.sub(r"(.)\1+", r"\1ː", word.lower())
+        lines.append(f"{word}\t{' '.join(re.findall('.ː?', phonemes))}")
+    path = folder / f"{name}.tsv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -244,3 +244,17 @@ def test_of_many_labels_those_that_are_confused_most_are_shown():
 def test_a_confusion_matrix_of_nothing_says_what_it_expects(truth, said):
     with pytest.raises(ValueError, match=r"got \d true labels and \d that were said; expected as many of both"):
         plots.confusion_matrix(truth, said)
+
+
+def test_an_attention_map_has_a_row_for_each_output_and_a_column_for_each_input():
+    weights = np.random.default_rng(0).dirichlet(np.ones(3), size=2)
+    first, second = plots.attention_maps([("cat", ["K", "T"], weights), ("a", ["AH"], np.ones((1, 1)))]).axes
+    np.testing.assert_array_equal(first.images[0].get_array(), weights)
+    assert [label.get_text() for label in first.get_xticklabels()] == ["c", "a", "t"]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["K", "T"]
+    assert (left_title(first), left_title(second)) == ("cat", "a")
+
+
+def test_attention_of_another_shape_says_what_it_expects():
+    with pytest.raises(ValueError, match=r"weights of shape \(3, 2\) for 3 inputs and 2 outputs; expected"):
+        plots.attention_maps([("cat", ["K", "T"], np.ones((3, 2)))])

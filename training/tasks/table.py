@@ -9,6 +9,7 @@ from training.errors import InputError
 TASKS = {
     "char-lm": "training.tasks.char_lm",
     "forecast": "training.tasks.forecast",
+    "g2p": "training.tasks.g2p",
     "intent-slots": "training.tasks.intent_slots",
     "speaker": "training.tasks.speaker",
     "weather": "training.tasks.weather",

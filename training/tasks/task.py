@@ -65,4 +65,15 @@ class WritesSamples(Protocol):
         """Some text of the signature `generate`, the same seed each time."""
 
 
+@runtime_checkable
+class AlsoAligns(Protocol):
+    """A task whose model has a signature `align`, greedy and quick, which also shows where attention went."""
+
+    def validate(self, align: Predict) -> dict[str, float]:
+        """The figures of the validation part, in place of those by `serving_default`."""
+
+    def attention_maps(self, align: Predict) -> dict[str, Figure]:
+        """Pictures of where attention went."""
+
+
 TaskFactory = Callable[[TrainingRun, Path | None], Task]
