@@ -91,6 +91,14 @@ bench-serving: $(INSTALLED) ## our server beside other Python servers (about 25 
 	@$(BIN)/python -m benchmarks.serving.report benchmarks/results/serving.json docs/serving_performance.md \
 		$(if $(wildcard benchmarks/results/serving_why.md),--why benchmarks/results/serving_why.md)
 
+.PHONY: zoo
+zoo: $(INSTALLED) ## train the zoo anew with three seeds, record it with its weights, rewrite docs/zoo.md (hours; ZOO=weather: one)
+	@$(BIN)/python -m training.zoo docs/zoo.md $(ZOO)
+
+.PHONY: zoo-page
+zoo-page: $(INSTALLED) ## rewrite docs/zoo.md from the records that come along (seconds)
+	@$(BIN)/python -m training.zoo.page docs/zoo.md
+
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \

@@ -21,14 +21,16 @@ REPOSITORY = click.option(
 DATA = click.option(
     "--data", type=click.Path(path_type=Path), help="Your own file in place of the data set of the zoo's table."
 )
+ROOTS = click.option("--roots", help="PEM file of who may have signed the server's certificate [the usual ones].")
+TOKEN = click.option("--token", envvar="SEQZOO_TOKEN", help="For a server that asks for one [variable SEQZOO_TOKEN].")
 
 
 def _served(command: Callable[..., None]) -> Callable[..., None]:
     """The options of commands that ask a server."""
     where = "http(s)://host:port, or grpc(s)://host:port."
     for option in (
-        click.option("--roots", help="PEM file of who may have signed the server's certificate [the usual ones]."),
-        click.option("--token", envvar="SEQZOO_TOKEN", help="For a server that asks for one [variable SEQZOO_TOKEN]."),
+        ROOTS,
+        TOKEN,
         click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait."),
         click.option("--url", default="http://localhost:8501", show_default=True, help=where),
     ):
@@ -45,24 +47,22 @@ def cli(debug: bool) -> None:
 
 @cli.command("list")
 def list_models() -> None:
-    """Show the models of the zoo."""
+    """Show the models of the zoo: figures beside goals and published ones."""
     quiet.import_tensorflow()
-    from models.zoo import ZOO, entry
+    from seqzoo.listing import table
 
-    for name in sorted(ZOO):
-        found = entry(name)
-        click.echo(f"{name:<12} {found.task:<20} {found.data or '-':<18} {found.summary}")
+    for line in table():
+        click.echo(line)
 
 
 @cli.command()
 @click.argument("name")
 def info(name: str) -> None:
-    """Show the card of a model."""
+    """Show the card of a model, with the figures of the weights that come along."""
     quiet.import_tensorflow()
-    from models.zoo import entry
-    from training.export.card import card
+    from seqzoo.listing import info as card_of
 
-    click.echo(card(entry(name).name))
+    click.echo(card_of(name))
 
 
 @cli.command()
@@ -114,18 +114,26 @@ def _setting(text: str) -> tuple[str, str]:
 @cli.command()
 @click.argument("name")
 @click.option("--version", type=int, help="A version's number [the highest].")
+@click.option("--endpoint", metavar="URL", help="A server to be asked, http(s)://host:port or grpc(s)://host:port.")
+@TOKEN
+@ROOTS
 @DATA
 @REPOSITORY
-def evaluate(name: str, version: int | None, data: Path | None, repository: Path | None) -> None:
-    """Show the test figures of an exported version, and of the plain guesses."""
+def evaluate(
+    name: str,
+    version: int | None,
+    endpoint: str | None,
+    token: str | None,
+    roots: str | None,
+    data: Path | None,
+    repository: Path | None,
+) -> None:
+    """Show the test figures of an exported version or a server, with intervals, and of the plain guesses."""
     quiet.import_tensorflow()
-    from training.evaluation import evaluate as run_evaluation
-    from training.home import default_repository
+    from seqzoo.evaluate import evaluate as lines_of
 
-    found = run_evaluation(name, repository or default_repository(), version, data)
-    for contender, figures in {**found.baselines, name: found.test}.items():
-        for metric, value in figures.items():
-            click.echo(f"{contender} test_{metric} {value:.4f}")
+    for line in lines_of(name, version, data, repository, endpoint, token, roots):
+        click.echo(line)
 
 
 @cli.command()
@@ -133,7 +141,7 @@ def evaluate(name: str, version: int | None, data: Path | None, repository: Path
 @click.option("--version", type=int, help="A registered version's number [the champion].")
 @click.option("--repository", required=True, type=click.Path(file_okay=False, path_type=Path), help="Model repository.")
 def export(name: str, version: int | None, repository: Path) -> None:
-    """Put a model's champion, or one whose weights are given, into a model repository."""
+    """Put a model's champion, or the weights that come along, into a model repository."""
     quiet.import_tensorflow()
     from training.export.command import export as run_export
 

@@ -36,7 +36,7 @@ def one_line(error: Exception) -> str | None:
     """What to tell the user, or None when it is no mistake of theirs."""
     module = type(error).__module__
     names = {c.__name__ for c in type(error).__mro__}
-    if names & {"InputError", "UnknownModelError", "ClientError"}:
+    if names & {"InputError", "UnknownModelError", "UnknownCellError", "ClientError"}:
         return _joined(error)
     if isinstance(error, OSError) and error.errno is not None:
         hint = HINTS.get(error.errno, "check that path")

@@ -1,5 +1,6 @@
 """TensorFlow without the notes that its libraries write while they load; they tell a user nothing."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ def import_tensorflow() -> None:
     if "tensorflow" not in sys.modules:
         with _no_standard_error():
             import tensorflow  # noqa: F401
+        logging.getLogger("absl").setLevel(logging.ERROR)  # warns of gradients, which nothing exported is asked for
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from models.layers.crf import CRF
-from models.layers.lstm import LSTM
+from models.layers.named import recurrence
 from models.zoo.entry import Entry
 from models.zoo.word_reader import WordReader
 
@@ -31,6 +31,7 @@ class IntentSlots:
     word_units: int = 128
     byte_units: int = 32
     spelling_units: int = 50
+    cell: str = "lstm"  # or vanilla, gru
     units: int = 200  # in each direction
     word_dropout: float = 0.5  # of a word seen once a third
     input_dropout: float = 0.4
@@ -50,7 +51,7 @@ class UtteranceLabeller(keras.Model):
         self.network = network
         self.input_dropout = keras.layers.Dropout(network["input_dropout"])
         self.output_dropout = keras.layers.Dropout(network["output_dropout"])
-        memory = LSTM(network["units"], return_sequences=True)
+        memory = recurrence(network.get("cell", "lstm"))(network["units"], return_sequences=True)
         self.memory = keras.layers.Bidirectional(memory, name="memory")
 
     def adapt(self, counts: Mapping[str, int], tags: Sequence[str], intents: Sequence[str]) -> None:

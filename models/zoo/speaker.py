@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.layers.gru import GRU
+from models.layers.named import recurrence
 from models.zoo.entry import Entry
 
 Tensor = Any
@@ -27,6 +27,7 @@ LABELS = tuple("123456789")  # their speakers
 class Speaker:
     """A GRU in each direction, noise on the scaled inputs, dropout on recurrent states and before the readout."""
 
+    cell: str = "gru"  # or vanilla, lstm
     units: int = 64  # in each direction
     input_noise: float = 0.3  # standard deviation, in units of each channel's spread
     recurrent_dropout: float = 0.0
@@ -49,11 +50,13 @@ class SpeakerClassifier(keras.Model):
         input_noise: float,
         recurrent_dropout: float,
         output_dropout: float,
+        cell: str = "gru",
     ) -> None:
         super().__init__(name="speaker")
         self.network = {
             "channels": channels,
             "labels": tuple(labels),
+            "cell": cell,
             "units": units,
             "input_noise": input_noise,
             "recurrent_dropout": recurrent_dropout,
@@ -64,8 +67,8 @@ class SpeakerClassifier(keras.Model):
         self.scale.build((None, channels))
         self.noise = keras.layers.GaussianNoise(input_noise)
         options: dict[str, Any] = {"return_sequences": True, "recurrent_dropout": recurrent_dropout}
-        self.forwards = GRU(units, name="forwards", **options)
-        self.backwards = GRU(units, name="backwards", go_backwards=True, **options)
+        self.forwards = recurrence(cell)(units, name="forwards", **options)
+        self.backwards = recurrence(cell)(units, name="backwards", go_backwards=True, **options)
         self.output_dropout = keras.layers.Dropout(output_dropout)
         self.readout = keras.layers.Dense(len(self.labels), name="readout")
 

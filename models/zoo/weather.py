@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.layers.lstm import LSTM
+from models.layers.named import recurrence
 from models.zoo.entry import Entry
 
 Tensor = Any
@@ -28,6 +28,7 @@ DAYS_IN_YEAR = 365.25
 class Weather:
     """LSTM with dropout on inputs, states and outputs, and a linear skip from today to tomorrow."""
 
+    cell: str = "lstm"  # or vanilla, gru
     units: int = 16
     input_dropout: float = 0.3
     recurrent_dropout: float = 0.3
@@ -42,16 +43,19 @@ class Weather:
 class WeatherForecaster(keras.Model):
     """Maps days, a dict of `COLUMNS` to [batch, time], to the forecast after each day, `FORECASTS` to [batch, time]."""
 
-    def __init__(self, units: int, input_dropout: float, recurrent_dropout: float, output_dropout: float) -> None:
+    def __init__(
+        self, units: int, input_dropout: float, recurrent_dropout: float, output_dropout: float, cell: str = "lstm"
+    ) -> None:
         super().__init__(name="weather")
         self.network = {
+            "cell": cell,
             "units": units,
             "input_dropout": input_dropout,
             "recurrent_dropout": recurrent_dropout,
             "output_dropout": output_dropout,
         }
         self.scale = keras.layers.Normalization(name="scale")
-        self.memory = LSTM(
+        self.memory = recurrence(cell)(
             units,
             dropout=input_dropout,
             recurrent_dropout=recurrent_dropout,
@@ -82,7 +86,7 @@ class WeatherForecaster(keras.Model):
         before: list[Tensor] | None = None,
         training: bool = False,
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """The forecast after each day, and the state (h, c), each [batch, units], after the last.
+        """The forecast after each day, and the state (h, c: an LSTM's), each [batch, units], after the last.
 
         lengths [batch] int: days of each row, the rest is padding and gives zeros; None means all.
         before: the state that an earlier call left; None is the start of a sequence."""
@@ -114,7 +118,7 @@ def signatures(model: WeatherForecaster) -> Mapping[str, Any]:
     days = [tf.TensorSpec([None, None], tf.float32, name) for name in COLUMNS]
     lengths = tf.TensorSpec([None], tf.int32, "lengths")
     units = model.memory.units
-    state = [tf.TensorSpec([None, units], tf.float32, f"state_{part}") for part in ("h", "c")]
+    state = [tf.TensorSpec([None, units], tf.float32, f"state_{part}") for part in model.memory.cell.State._fields]
 
     @tf.function(input_signature=[*days, lengths], autograph=False)
     def serving_default(*inputs: Tensor) -> dict[str, Tensor]:
@@ -126,11 +130,11 @@ def signatures(model: WeatherForecaster) -> Mapping[str, Any]:
 
     @tf.function(input_signature=[*days, lengths, *state], autograph=False)
     def step(*inputs: Tensor) -> dict[str, Tensor]:
-        *columns, lengths, h, c = inputs
+        columns, lengths, before = inputs[: len(COLUMNS)], inputs[len(COLUMNS)], inputs[len(COLUMNS) + 1 :]
         chunk = dict(zip(COLUMNS, columns, strict=True))
         _check_lengths(lengths, chunk, least=0)
-        forecast, (h, c) = model.forecast(chunk, lengths, before=[h, c])
-        return {**forecast, "state_h": h, "state_c": c}
+        forecast, after = model.forecast(chunk, lengths, before=list(before))
+        return {**forecast, **{spec.name: part for spec, part in zip(state, after, strict=True)}}
 
     return {"serving_default": serving_default, "step": step}
 

@@ -26,8 +26,9 @@ def test_help_answers_at_once_without_tensorflow():
 def test_list_names_every_model_with_its_data(seqzoo_home):
     done = small.run(small.command("list"), seqzoo_home)
     assert done.returncode == 0
-    lines = [line.split()[:3] for line in done.stdout.splitlines()]
-    assert [line[0] for line in lines] == sorted(ZOO)
+    head, *lines = (line.split()[:3] for line in done.stdout.splitlines())
+    assert head == ["model", "task", "data"]
+    assert sorted({line[0] for line in lines}) == sorted(ZOO)
     assert ["cook", "slides", "-"] in lines
     assert ["weather", "forecast", "seattle-weather"] in lines
     assert done.stderr == "", "TensorFlow's notes stay away"
@@ -97,9 +98,9 @@ def test_evaluate_shows_the_figures_that_the_training_logged(trained):
         assert f"weather test_{metric} {value:.4f}" in done.stdout
 
 
-def test_evaluate_of_nothing_says_how_to_get_something(seqzoo_home):
-    done = small.run(small.command("evaluate", "weather"), seqzoo_home)
-    small.assert_one_line_error(done, "does not hold any version of 'weather'", "`seqzoo train weather`")
+def test_evaluate_of_a_version_that_is_not_there_says_how_to_get_one(seqzoo_home):
+    done = small.run(small.command("evaluate", "weather", "--version=7"), seqzoo_home)
+    small.assert_one_line_error(done, "does not hold version 7 of 'weather'", "`seqzoo train weather`")
 
 
 def test_serve_of_nothing_says_how_to_get_something(seqzoo_home):

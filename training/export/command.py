@@ -1,42 +1,54 @@
-"""Puts a model of the zoo into a model repository: the registered champion, or the network whose weights are given."""
+"""Puts a model of the zoo into a model repository: the registered champion, else the weights that come along.
+
+A network whose weights are given, the slides' own, is built anew."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import mlflow
-import numpy as np
-import tensorflow as tf
 
 from models.zoo import Entry, entry
 from training.errors import InputError
+from training.export import packed
 from training.export import repository as repositories
 from training.export.card import card
 from training.export.revision import code_revision
-from training.export.saved_model import Arrays, write
+from training.export.saved_model import write
+from training.tasks.given import EXAMPLES
 from training.tracking import registry, store
 
 GIVEN_VERSION = 1  # of a network whose weights are given: there is nothing that another version could change
-
-DAYS = {"weather": np.array([["sunny", "rainy"]]), "first_dish": np.array(["pie"])}
-ONE = tf.train.Feature(float_list=tf.train.FloatList(value=[1]))
-EXAMPLE = tf.train.Example(features=tf.train.Features(feature={"x1": ONE, "x2": ONE}))
-WARMUP: Mapping[str, Mapping[str, Arrays]] = {  # by entry and signature: one request
-    "cook": {"serving_default": DAYS, "stations": DAYS},
-    "xor": {
-        "serving_default": {"x": np.array([[0, 1]], np.float32)},
-        "classify": {"inputs": np.array([EXAMPLE.SerializeToString()], object)},  # a bytes array would drop last NULs
-    },
-}
 
 
 def export(model: str, repository: Path, version: int | None = None) -> Path:
     """The folder of the exported version; a version that is there already, from the same run, stays as it is.
 
-    version: a registered version's number, None is the champion. Raises UnknownModelError, or InputError when
-    nothing was trained yet, when the number is taken by another origin, or when the repository cannot be written."""
+    version: a registered version's number; None is the champion, or the weights that come along where nothing was
+    trained. Raises UnknownModelError, or InputError when there is neither, when the number is taken by another origin,
+    or when the repository cannot be written."""
     zoo_entry = entry(model)
-    return _given(zoo_entry, repository) if zoo_entry.data is None else _registered(zoo_entry, repository, version)
+    if zoo_entry.data is None:
+        return _given(zoo_entry, repository)
+    wants_packed = version == packed.VERSION or (version is None and not _has_champion(model))
+    if wants_packed and packed.come_along(model):
+        return _packed(model, repository)
+    return _registered(zoo_entry, repository, version)
+
+
+def _has_champion(model: str) -> bool:
+    if not store.is_there():
+        return False
+    store.connect()
+    return registry.has_champion(model)
+
+
+def _packed(model: str, repository: Path) -> Path:
+    source, target = packed.folder_of(model), repository / model / str(packed.VERSION)
+    if repositories.lineage(target) == repositories.lineage(source):
+        return target
+    with repositories.incoming(repository, model) as folder:
+        packed.unpack(source, folder)
+        return repositories.publish(folder, repository, model, packed.VERSION)
 
 
 def _given(zoo_entry: Entry, repository: Path) -> Path:
@@ -47,7 +59,7 @@ def _given(zoo_entry: Entry, repository: Path) -> Path:
     if repositories.lineage(target) == lineage:
         return target
     with repositories.incoming(repository, zoo_entry.name) as folder:
-        write(folder, network, signatures, WARMUP[zoo_entry.name], card(zoo_entry.name), lineage)
+        write(folder, network, signatures, EXAMPLES[zoo_entry.name], card(zoo_entry.name), lineage)
         return repositories.publish(folder, repository, zoo_entry.name, GIVEN_VERSION)
 
 

@@ -19,6 +19,7 @@ from training.carried import CarriedText, chunks_of
 from training.datasets import characters
 from training.datasets.summary import DataSummary
 from training.fitting import optimizer
+from training.outcomes import Outcome, rate_of
 from training.run import TrainingRun
 from training.tasks.task import Arrays, Part, Predict
 from training.walk import Walk
@@ -93,11 +94,15 @@ class CharLMTask:
 
     def evaluate(self, predict: Predict, part: Part) -> dict[str, float]:
         """Nats for each character of the part, read in `STRETCHES` stretches from zeros, the state carried through."""
+        return {name: outcome.figure() for name, outcome in self.outcomes(predict, part).items()}
+
+    def outcomes(self, predict: Predict, part: Part) -> dict[str, Outcome]:
+        """The nats and the characters of each stretch."""
         text: str = getattr(self.text, part)
         cuts = np.linspace(0, len(text), STRETCHES + 1).astype(int)
         stretches = [text[begin:end] for begin, end in pairwise(cuts)]
         outputs = predict({"text": np.array(stretches, object)})
-        return {"nats_per_char": -float(np.sum(np.asarray(outputs["log_likelihood"], np.float64))) / len(text)}
+        return {"nats_per_char": rate_of(-np.asarray(outputs["log_likelihood"], np.float64), np.diff(cuts))}
 
     def score(self, figures: Mapping[str, float], part: Part) -> float:
         """Nats for each character."""

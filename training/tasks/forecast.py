@@ -16,10 +16,12 @@ from training.baselines.forecast import errors, last_value, windows
 from training.datasets import etth1, time_series
 from training.datasets.summary import DataSummary
 from training.errors import InputError
+from training.outcomes import Outcome, mean_of
 from training.run import TrainingRun
 from training.tasks.task import Arrays, Part, Predict
 
 BATCH = 128  # windows that are asked for at once
+WEEK = 7 * 24  # windows that are drawn together where chance is judged: those that begin an hour apart overlap
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,14 @@ class ForecastTask:
         ends = self._ends(part)
         ends = ends if part == "test" else ends[:: self.run.stride]
         return errors(self._truth(ends), self._forecast(predict, ends))
+
+    def outcomes(self, predict: Predict, part: Part) -> dict[str, Outcome]:
+        """The errors of each window, windows drawn a week at a time."""
+        ends = self._ends(part)
+        ends, block = (ends, WEEK) if part == "test" else (ends[:: self.run.stride], -(-WEEK // self.run.stride))
+        difference = self._forecast(predict, ends) - self._truth(ends)
+        squared, absolute = np.square(difference).mean(axis=(1, 2)), np.abs(difference).mean(axis=(1, 2))
+        return {"mse": mean_of(squared, block), "mae": mean_of(absolute, block)}
 
     def score(self, figures: Mapping[str, float], part: Part) -> float:
         """The mean squared error."""

@@ -17,6 +17,7 @@ from training.baselines import words as baselines
 from training.datasets import snips
 from training.datasets.snips import FILES, Utterance
 from training.datasets.summary import DataSummary
+from training.outcomes import Outcome, mean_of
 from training.run import TrainingRun
 from training.tasks.padding import PADDING, padded
 from training.tasks.task import Arrays, Part, Predict
@@ -100,6 +101,18 @@ class IntentSlotsTask:
         """Slot F1, share of intents that are right, and of utterances with all tags and the intent right."""
         truth = self._part(part)
         return scores(truth, self._said(predict, truth))
+
+    def outcomes(self, predict: Predict, part: Part) -> dict[str, Outcome]:
+        """The slots of each utterance, and whether its intent, and all of it, is right."""
+        truth = self._part(part)
+        said = self._said(predict, truth)
+        intents = np.array([u.intent == intent for u, (_, intent) in zip(truth, said, strict=True)])
+        tags = np.array([list(u.tags) == list(found) for u, (found, _) in zip(truth, said, strict=True)])
+        return {
+            "slot_f1": labelling.slot_f1_outcome([u.tags for u in truth], [found for found, _ in said]),
+            "intent_accuracy": mean_of(intents),
+            "sentence_accuracy": mean_of(intents & tags),
+        }
 
     def score(self, figures: Mapping[str, float], part: Part) -> float:
         """The mean share that is wrong: of slots, of intents and of whole utterances."""

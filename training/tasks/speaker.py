@@ -18,6 +18,7 @@ from training.datasets.japanese_vowels import FILES, URL
 from training.datasets.labelled_series import LabelledSeries
 from training.datasets.summary import DataSummary
 from training.errors import InputError
+from training.outcomes import Outcome, mean_of
 from training.run import TrainingRun
 from training.tasks.task import Arrays, Part, Predict
 
@@ -80,6 +81,14 @@ class SpeakerTask:
         """Accuracy, and the cross-entropy in nats, of a part's series."""
         series: Sequence[LabelledSeries] = getattr(self.series, part)
         return baselines.scores(self.series.labels, series, self._scores(predict, series))
+
+    def outcomes(self, predict: Predict, part: Part) -> dict[str, Outcome]:
+        """Whether each series' label is found, and how surprising it is."""
+        series: Sequence[LabelledSeries] = getattr(self.series, part)
+        scores, true = self._scores(predict, series), [self.series.labels.index(each.label) for each in series]
+        of_truth = np.maximum(scores[np.arange(len(series)), true], baselines.LEAST_PROBABILITY)
+        found = np.argmax(scores, axis=1) == true
+        return {"accuracy": mean_of(found), "cross_entropy": mean_of(-np.log(of_truth))}
 
     def score(self, figures: Mapping[str, float], part: Part) -> float:
         """The cross-entropy: the validation part is too small for its accuracy to tell two epochs apart."""

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from training.datasets.summary import DataSummary
+from training.outcomes import Outcome
 from training.run import TrainingRun
 
 Arrays = Mapping[str, np.ndarray]
@@ -74,6 +75,14 @@ class AlsoAligns(Protocol):
 
     def attention_maps(self, align: Predict) -> dict[str, Figure]:
         """Pictures of where attention went."""
+
+
+@runtime_checkable
+class CountsEachExample(Protocol):
+    """A task that says what each example adds to its figures: these then have intervals."""
+
+    def outcomes(self, predict: Predict, part: Part) -> dict[str, Outcome]:
+        """The figures of `evaluate`, by the same names."""
 
 
 TaskFactory = Callable[[TrainingRun, Path | None], Task]

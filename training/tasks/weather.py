@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from models.layers.named import recurrence
 from models.zoo.weather import COLUMNS, FORECASTS, Weather
 from training import plots
 from training.baselines import weather as baselines
@@ -16,8 +17,11 @@ from training.baselines.weather import Forecast
 from training.datasets import seattle_weather
 from training.datasets.summary import DataSummary
 from training.errors import InputError
+from training.outcomes import Outcome, mean_of
 from training.run import TrainingRun
 from training.tasks.task import Arrays, Part, Predict
+
+WEEK = 7  # days that are drawn together where chance is judged: one day's weather is like the next one's
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,15 @@ class WeatherTask:
         """Mean absolute errors in degrees Celsius and the Brier score of rain, over the part's year."""
         return baselines.scores(self.days, self._targets(part), self._forecast(predict, part))
 
+    def outcomes(self, predict: Predict, part: Part) -> dict[str, Outcome]:
+        """The error of each day of the part's year, days drawn a week at a time."""
+        was, said = baselines.truth(self.days, self._targets(part)), self._forecast(predict, part)
+        return {
+            "temp_max_mae": mean_of(np.abs(was.temp_max - said.temp_max), WEEK),
+            "temp_min_mae": mean_of(np.abs(was.temp_min - said.temp_min), WEEK),
+            "rain_brier": mean_of(np.square(was.rain_probability - said.rain_probability), WEEK),
+        }
+
     def score(self, figures: Mapping[str, float], part: Part) -> float:
         """Mean of the three errors, each as a share of the plain guess's; 1 is no better.
 
@@ -118,8 +131,9 @@ class WeatherTask:
     def examples(self) -> dict[str, Arrays]:
         """The window before the last day of the test year; `step` takes it from the start of a sequence."""
         window = self._windows(self.split.test[-1:])
-        units = cast(Weather, self.run.network).units
-        state = {f"state_{part}": np.zeros((1, units), np.float32) for part in ("h", "c")}
+        network = cast(Weather, self.run.network)
+        parts = recurrence(network.cell).Cell.State._fields
+        state = {f"state_{part}": np.zeros((1, network.units), np.float32) for part in parts}
         return {"serving_default": window, "step": {**window, **state}}
 
     def window_before(self, day: int) -> Arrays:

@@ -51,6 +51,12 @@ def champion(model: str) -> Version:
         ) from error
 
 
+def has_champion(model: str) -> bool:
+    """Whether a trained version of the model has the alias `champion`."""
+    found = mlflow.MlflowClient().search_registered_models(f"name='{model}'")
+    return any(CHAMPION in each.aliases for each in found)
+
+
 def version(model: str, number: int) -> Version:
     """The registered version of that number. Raises InputError when there is none."""
     try:

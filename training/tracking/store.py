@@ -29,6 +29,11 @@ def uri() -> str:
     return os.environ.get(VARIABLES[0]) or _default()
 
 
+def is_there() -> bool:
+    """Whether something can have been logged yet: a store that is named, or the SQLite file under SEQZOO_HOME."""
+    return uri() != _default() or (home() / "mlflow.db").is_file()
+
+
 def connect() -> None:
     """Points MLflow at the store. Raises InputError when a store on the network does not answer."""
     for chatty in CHATTY:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.training import small
 from training.errors import InputError
+from training.export import packed
 from training.export import repository as repositories
 from training.export.command import export
 
@@ -43,7 +44,24 @@ def test_a_version_that_was_never_registered_says_so(home, tmp_path):
         export("weather", tmp_path, version=99)
 
 
-def test_before_any_training_it_says_how_to_make_one(seqzoo_home, tmp_path):
+def test_before_any_training_the_weights_that_come_along_go_out_and_no_store_is_made(seqzoo_home, tmp_path):
+    folder = export("weather", tmp_path)
+    assert folder == tmp_path / "weather" / "0"
+    assert repositories.lineage(folder) == repositories.lineage(packed.folder_of("weather"))
+    written = (folder / "variables" / "variables.index").stat().st_mtime_ns
+    assert export("weather", tmp_path) == folder
+    assert (folder / "variables" / "variables.index").stat().st_mtime_ns == written
+    assert not seqzoo_home.exists()
+
+
+def test_a_champion_goes_before_the_weights_that_come_along_unless_those_are_asked_for(home, tmp_path):
+    assert export("weather", tmp_path).name == "1"
+    assert export("weather", tmp_path, version=0).name == "0"
+    assert repositories.versions(tmp_path, "weather") == [0, 1]
+
+
+def test_before_any_training_of_a_model_without_weights_it_says_how_to_make_some(seqzoo_home, tmp_path, monkeypatch):
+    monkeypatch.setattr(packed, "WEIGHTS", tmp_path)
     with pytest.raises(InputError, match=r"no trained version of 'weather' .*`seqzoo train weather` makes one"):
         export("weather", tmp_path)
 

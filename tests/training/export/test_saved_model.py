@@ -14,11 +14,13 @@ from models.zoo.weather import COLUMNS
 from tests.training import small
 from tests.training.untrained import untrained
 from training.evaluation import exported as of_saved_model
+from training.export import packed
 from training.export.command import export
 from training.export.saved_model import write
 from training.pipeline import in_memory
 from training.tasks import weather as weather_task
 from training.tasks.table import TASKS
+from training.tasks.task import CountsEachExample
 
 ALONE = """
 import sys
@@ -102,9 +104,13 @@ def exported(request, weather, tmp_path_factory):
     return request.param, export(request.param, tmp_path_factory.mktemp("zoo"))
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if name != "weather"])
-def test_every_trained_entry_answers_its_own_examples_as_in_memory(name, tmp_path):
-    made = untrained(name, tmp_path)
+@pytest.fixture(scope="module", params=[name for name in TASKS if name != "weather"])
+def made(request, tmp_path_factory):
+    """Each trained entry before training, in memory and exported."""
+    return untrained(request.param, tmp_path_factory.mktemp(request.param))
+
+
+def test_every_trained_entry_answers_its_own_examples_as_in_memory(made):
     assert set(made.signatures) == set(made.task.examples())
     for signature, inputs in made.task.examples().items():
         expected = in_memory(made.signatures[signature])(inputs)
@@ -115,6 +121,25 @@ def test_every_trained_entry_answers_its_own_examples_as_in_memory(name, tmp_pat
                 np.testing.assert_array_equal(answered[alias], value)
             else:
                 np.testing.assert_allclose(answered[alias], value, rtol=1e-5, atol=1e-5)
+
+
+def test_packed_and_unpacked_in_full_precision_graph_and_variables_are_the_same(made, tmp_path):
+    packed.pack(made.folder, tmp_path / "packed", half=False)
+    packed.unpack(tmp_path / "packed", tmp_path / "1")
+    assert (tmp_path / "1/saved_model.pb").read_bytes() == (made.folder / "saved_model.pb").read_bytes()
+    before, after = (tf.train.load_checkpoint(str(f / "variables/variables")) for f in (made.folder, tmp_path / "1"))
+    assert before.get_variable_to_dtype_map() == after.get_variable_to_dtype_map()
+    for name in before.get_variable_to_shape_map():
+        np.testing.assert_array_equal(after.get_tensor(name), before.get_tensor(name))
+
+
+def test_figures_counted_by_example_are_those_of_the_whole(made):
+    if not isinstance(made.task, CountsEachExample):
+        pytest.skip("the task has no intervals")
+    predict = in_memory(made.signatures["serving_default"])
+    for part in ("validation", "test"):
+        outcomes, expected = made.task.outcomes(predict, part), made.task.evaluate(predict, part)
+        assert {name: outcome.figure() for name, outcome in outcomes.items()} == pytest.approx(expected)
 
 
 def nodes(folder):

@@ -1,0 +1,206 @@
+"""A recorded run: what a training of the zoo reached, and its weights made small, to come along with the code.
+
+    python -m training.zoo.record weather
+
+takes the run of seed 0 from the store under SEQZOO_HOME, and the figures of other seeds with the same settings. Half
+precision is kept where it changes no figure in the four digits that `seqzoo evaluate` prints.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.zoo import ZOO, entry
+from training.errors import InputError
+from training.evaluation import Evaluation, evaluate, exported, own_run
+from training.export import packed
+from training.export import repository as repositories
+from training.export.card import card, with_figures
+from training.export.command import export
+from training.home import default_repository
+from training.tasks.given import EXAMPLES
+from training.tasks.table import task_module
+from training.tasks.task import Arrays, Task
+from training.zoo.runs import run_of_seed
+
+FILE = "record.json"
+MOST_BYTES = 16 * packed.MEGABYTE  # of the weights of one model
+DIGITS = 4  # after the point, in which half precision must not show
+CALLS = 101  # of which the median is the latency
+
+
+@dataclass(frozen=True)
+class Record:
+    """figures, intervals: of the weights that come along, on the test data. seeds: the test figures of each seed's
+    run. training_seconds: of the recorded run, by the wall clock. parameters: trained numbers. export_bytes: of the
+    SavedModel, weights_bytes of what comes along. latency_ms: of one call with one example, the median."""
+
+    model: str
+    figures: dict[str, float]
+    intervals: dict[str, list[float]] = field(default_factory=dict)
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    seeds: dict[str, dict[str, float]] = field(default_factory=dict)
+    seed: int | None = None
+    run_id: str = ""
+    code_revision: str = ""
+    data: str | None = None
+    data_sha256: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    training_seconds: float | None = None
+    parameters: int = 0
+    precision: str = ""
+    weights_bytes: int = 0
+    export_bytes: int = 0
+    latency_ms: float = 0.0
+    cores: int = 0
+
+
+def recorded(model: str) -> Record | None:
+    """The record that comes along, or None where the model has none."""
+    path = packed.folder_of(model) / FILE
+    return Record(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def all_recorded() -> dict[str, Record]:
+    """Every record, by the name of its model."""
+    return {name: found for name in sorted(ZOO) if (found := recorded(name)) is not None}
+
+
+def write(record: Record) -> Path:
+    """Writes the record beside the model's weights."""
+    path = packed.folder_of(record.model) / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def record(model: str, repository: Path, seed: int = 0) -> Record:
+    """Packs the weights of a trained model's run with that seed, measures them, and writes the record beside them.
+
+    Of a model whose weights are given there is nothing to pack. Raises InputError when no such run is registered, or
+    when the weights are too large."""
+    if entry(model).data is None:
+        return _given(model)
+
+    run = run_of_seed(model, seed)
+    folder = repository / model / str(run.version)
+    if not folder.is_dir():
+        raise InputError(f"{repository} does not hold version {run.version} of {model!r}; export it there first.")
+    lineage = repositories.lineage(folder)
+    whole = evaluate(model, repository, run.version)
+    found, precision = _packed(model, folder, whole)
+    module = task_module(model)
+    task: Task = module.prepare(own_run(module.RUN, lineage))
+    with tempfile.TemporaryDirectory() as scratch:
+        unpacked = Path(scratch) / "version"
+        packed.unpack(packed.folder_of(model), unpacked)
+        latency = latency_ms(unpacked, task.examples()["serving_default"])
+    _rewrite_card(model, found, lineage, precision)
+    made = Record(
+        model=model,
+        figures=found.test,
+        intervals={name: list(interval) for name, interval in found.intervals.items()},
+        baselines=found.baselines,
+        seeds=run.figures_by_seed,
+        seed=seed,
+        run_id=run.run_id,
+        code_revision=str(lineage["code_revision"]),
+        data=task.data.name,
+        data_sha256=task.data.sha256,
+        settings=run.settings,
+        training_seconds=round(run.seconds, 1),
+        parameters=_parameters(task.build()),
+        precision=precision,
+        weights_bytes=packed.size(packed.folder_of(model)),
+        export_bytes=packed.size(folder),
+        latency_ms=latency,
+        cores=_cores(),
+    )
+    write(made)
+    return made
+
+
+def latency_ms(folder: Path, inputs: Arrays) -> float:
+    """The median time of a call of `serving_default` of a SavedModel in process, in milliseconds."""
+    predict, times = exported(folder), []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        predict(inputs)
+        times.append(time.perf_counter() - began)
+    return round(1e3 * float(np.median(times)), 3)
+
+
+def _given(model: str) -> Record:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = export(model, Path(scratch))
+        found = evaluate(model, Path(scratch))
+        made = Record(
+            model=model,
+            figures=found.test,
+            code_revision=str(repositories.lineage(folder)["code_revision"]),
+            parameters=_parameters(entry(model).network().build()),
+            precision="float32",
+            export_bytes=packed.size(folder),
+            latency_ms=latency_ms(folder, EXAMPLES[model]["serving_default"]),
+            cores=_cores(),
+        )
+    write(made)
+    return made
+
+
+def _packed(model: str, folder: Path, whole: Evaluation) -> tuple[Evaluation, str]:
+    """Packs in half precision where no printed figure changes, else in full; the figures of what was packed."""
+    target = packed.folder_of(model)
+    for half in (True, False):
+        packed.pack(folder, target, half)
+        with tempfile.TemporaryDirectory() as scratch:
+            version = Path(scratch) / model / str(packed.VERSION)
+            packed.unpack(target, version)
+            found = evaluate(model, Path(scratch))
+        if not half or _printed(found.test) == _printed(whole.test):
+            break
+    if packed.size(target) > MOST_BYTES:
+        raise InputError(f"the weights of {model} take {packed.size(target)} bytes; expected {MOST_BYTES} at most.")
+    return found, "float16" if half else "float32"
+
+
+def _printed(figures: Mapping[str, float]) -> dict[str, str]:
+    return {name: f"{value:.{DIGITS}f}" for name, value in figures.items()}
+
+
+def _rewrite_card(model: str, found: Evaluation, lineage: dict[str, Any], precision: str) -> None:
+    """The card and the lineage then state the figures of these very weights."""
+    measured = {f"test_{name}": value for name, value in found.test.items()}
+    stated = {**lineage, "metrics": {**lineage.get("metrics", {}), **measured}, "precision": precision}
+    extra = packed.folder_of(model) / packed.EXTRA
+    text = with_figures(card(model), {f"{model} (this version)": found.test, **found.baselines}, stated)
+    (extra / "model_card.md").write_text(text, encoding="utf-8")
+    (extra / "lineage.json").write_text(json.dumps(stated, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _parameters(network: Any) -> int:
+    return int(sum(np.prod(variable.shape) for variable in network.trainable_variables))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def main() -> None:
+    """Records the models that are named as arguments, from the store and the repository under SEQZOO_HOME."""
+    for model in sys.argv[1:] or sorted(ZOO):
+        made = record(model, default_repository())
+        figures = ", ".join(f"{name} {value:.{DIGITS}f}" for name, value in made.figures.items())
+        print(f"{model}: {figures}; {made.precision}, {made.weights_bytes:,} bytes; seeds {', '.join(made.seeds)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The registered runs of a model in the MLflow store, by their seed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+
+from training.errors import InputError
+from training.tracking import store
+
+MILLISECONDS = 1e3
+
+
+@dataclass(frozen=True)
+class SeededRun:
+    """A registered run, and the test figures of every registered run that differs from it in its seed alone."""
+
+    run_id: str
+    version: int
+    seconds: float
+    settings: dict[str, Any]
+    figures_by_seed: dict[str, dict[str, float]]
+
+
+def run_of_seed(model: str, seed: int) -> SeededRun:
+    """The newest registered run of the model with that seed. Raises InputError when there is none."""
+    store.connect()
+    client = mlflow.MlflowClient()
+    versions = sorted(client.search_model_versions(f"name='{model}'"), key=lambda v: int(v.version))
+    runs = {int(v.version): client.get_run(v.run_id) for v in versions}
+    number = max((n for n, run in runs.items() if run.data.params.get("seed") == str(seed)), default=None)
+    if number is None:
+        raise InputError(
+            f"no run of {model!r} with seed {seed} is registered at {store.uri()}; `seqzoo train {model} "
+            f"--seed {seed}` makes one."
+        )
+    chosen = runs[number]
+    settings = _without_seed(chosen.data.params)
+    alike = [run for run in runs.values() if _without_seed(run.data.params) == settings]
+    return SeededRun(
+        run_id=chosen.info.run_id,
+        version=number,
+        seconds=(chosen.info.end_time - chosen.info.start_time) / MILLISECONDS,
+        settings=settings,
+        figures_by_seed={run.data.params["seed"]: _test_figures(run, model) for run in alike},
+    )
+
+
+def _without_seed(parameters: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in sorted(parameters.items()) if name != "seed"}
+
+
+def _test_figures(run: mlflow.entities.Run, model: str) -> dict[str, float]:
+    """test_x of the model itself: a plain guess's have its name between."""
+    metrics = {n.removeprefix("test_"): v for n, v in run.data.metrics.items() if n.startswith("test_")}
+    return {n: v for n, v in metrics.items() if f"validation_{n}" in run.data.metrics}
