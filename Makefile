@@ -99,6 +99,11 @@ zoo: $(INSTALLED) ## train the zoo anew with three seeds, record it with its wei
 zoo-page: $(INSTALLED) ## rewrite docs/zoo.md from the records that come along (seconds)
 	@$(BIN)/python -m training.zoo.page docs/zoo.md
 
+.PHONY: zoo-latency
+zoo-latency: $(INSTALLED) ## measure the calls in docs/zoo.md again (a minute, on an idle machine)
+	@$(BIN)/python -m training.zoo.latency
+	@$(BIN)/python -m training.zoo.page docs/zoo.md
+
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \

@@ -55,8 +55,8 @@ def _figures(found: Record) -> Iterator[str]:
         yield f"- beside it {contender}: " + ", ".join(f"{metric} {value:.3f}" for metric, value in figures.items())
     trained = "" if found.training_seconds is None else f", trained in {found.training_seconds / 60:.1f} minutes"
     yield f"- {found.parameters:,} parameters{trained}, {found.precision}, exported {size_of(found.export_bytes)}"
-    run = f"run {found.run_id}, seed {found.seed}, " if found.run_id else ""
-    yield f"- {run}code {found.code_revision}"
+    if found.run_id:
+        yield f"- run {found.run_id}, seed {found.seed}, code {found.code_revision}"
 
 
 def _interval(found: Record, metric: str) -> str:

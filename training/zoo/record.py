@@ -7,10 +7,8 @@ precision is kept where it changes no figure in the four digits that `seqzoo eva
 """
 
 import json
-import os
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,21 +18,20 @@ import numpy as np
 
 from models.zoo import ZOO, entry
 from training.errors import InputError
-from training.evaluation import Evaluation, evaluate, exported, own_run
+from training.evaluation import Evaluation, evaluate, own_run
 from training.export import packed
 from training.export import repository as repositories
 from training.export.card import card, with_figures
 from training.export.command import export
 from training.home import default_repository
-from training.tasks.given import EXAMPLES
 from training.tasks.table import task_module
-from training.tasks.task import Arrays, Task
+from training.tasks.task import Task
+from training.zoo.latency import cores, latency_ms
 from training.zoo.runs import run_of_seed
 
 FILE = "record.json"
 MOST_BYTES = 16 * packed.MEGABYTE  # of the weights of one model
 DIGITS = 4  # after the point, in which half precision must not show
-CALLS = 101  # of which the median is the latency
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ def record(model: str, repository: Path, seed: int = 0) -> Record:
     with tempfile.TemporaryDirectory() as scratch:
         unpacked = Path(scratch) / "version"
         packed.unpack(packed.folder_of(model), unpacked)
-        latency = latency_ms(unpacked, task.examples()["serving_default"])
+        latency = latency_ms(unpacked)
     _rewrite_card(model, found, lineage, precision)
     made = Record(
         model=model,
@@ -122,20 +119,10 @@ def record(model: str, repository: Path, seed: int = 0) -> Record:
         weights_bytes=packed.size(packed.folder_of(model)),
         export_bytes=packed.size(folder),
         latency_ms=latency,
-        cores=_cores(),
+        cores=cores(),
     )
     write(made)
     return made
-
-
-def latency_ms(folder: Path, inputs: Arrays) -> float:
-    """The median time of a call of `serving_default` of a SavedModel in process, in milliseconds."""
-    predict, times = exported(folder), []
-    for _ in range(CALLS):
-        began = time.perf_counter()
-        predict(inputs)
-        times.append(time.perf_counter() - began)
-    return round(1e3 * float(np.median(times)), 3)
 
 
 def _given(model: str) -> Record:
@@ -145,12 +132,11 @@ def _given(model: str) -> Record:
         made = Record(
             model=model,
             figures=found.test,
-            code_revision=str(repositories.lineage(folder)["code_revision"]),
             parameters=_parameters(entry(model).network().build()),
             precision="float32",
             export_bytes=packed.size(folder),
-            latency_ms=latency_ms(folder, EXAMPLES[model]["serving_default"]),
-            cores=_cores(),
+            latency_ms=latency_ms(folder),
+            cores=cores(),
         )
     write(made)
     return made
@@ -188,10 +174,6 @@ def _rewrite_card(model: str, found: Evaluation, lineage: dict[str, Any], precis
 
 def _parameters(network: Any) -> int:
     return int(sum(np.prod(variable.shape) for variable in network.trainable_variables))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def main() -> None:
