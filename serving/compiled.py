@@ -14,18 +14,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from serving.batching.gathering import MOST_ROWS
 from serving.batching.ragged import Extent, Layout, cut, layout, stack
-from serving.compiling import CompiledForm
+from serving.compiling import give_memory_back
+from serving.errors import ServingError
 from serving.servable import Servable
 from serving.signature import Signature, Slot
-from serving.value_safety import Bound, findings, writes
+from serving.value_safety import Bound, findings
 
 log = logging.getLogger(__name__)
 CALLS_BEFORE = 3  # of one shape, until it is compiled
+CALLS_AGAIN = 1000  # after so many more it is looked at again: other work may have disturbed the comparison
 MOST_SHAPES = 32  # of one version; the least used go
+MOST_COMPILED = 128  # in the life of a version: the runtime keeps what it has compiled until the version goes
+WORTH_SECONDS = 1e-4  # a plain run that takes no longer is mostly the call itself
 RUNS = 5  # of each path, to compare them
 GAIN = 0.8  # a form that takes more than this share of the plain path's time is not worth its memory
 TOLERANCE = 1e-4  # relative to the largest number of an output
@@ -37,7 +40,8 @@ Feeds = Mapping[str, np.ndarray]
 class Form:
     """A compiled form, and how a call gets into it."""
 
-    compiled: CompiledForm
+    inner: Servable
+    compiled: tuple[str, ...]  # the tensors that are fetched in the place of `fetches`
     bounds: tuple[Bound, ...]
     fetches: tuple[str, ...]
     layout: Layout | None
@@ -46,9 +50,9 @@ class Form:
     def run(self, feeds: Feeds) -> list[np.ndarray]:
         """The outputs of a call."""
         if self.size is None or self.layout is None:
-            return self.compiled(list(feeds.values()))
+            return self.inner.run(feeds, self.compiled)
         padded = stack(self.layout, [feeds], *self.size)
-        outputs = self.compiled(list(padded.values()))
+        outputs = self.inner.run(padded, self.compiled)
         extent = self.layout.extent(feeds)
         if self.size == (extent.rows, extent.time):
             return outputs
@@ -59,19 +63,19 @@ class Form:
 class CompiledServable(Servable):
     """Runs calls of a shape by its compiled form as soon as there is one."""
 
-    def __init__(self, inner: Servable, folder: str, executor: Executor) -> None:
-        """inner: the plain path; folder: of the version; executor: where forms are made, one after the other."""
+    def __init__(self, inner: Servable, executor: Executor) -> None:
+        """inner: the plain path; executor: where forms are made, one after the other."""
         self.name, self.version = inner.name, inner.version
         self.signature_defs, self.signatures = inner.signature_defs, inner.signatures
         self._inner = inner
-        self._folder = folder
         self._executor = executor
         self._calls: OrderedDict[Key, int] = OrderedDict()
         self._forms: dict[Key, Form] = {}
         self._lock = threading.Lock()
         self._making = threading.Lock()  # held while a form is made; close() waits for it
         self._closed = False
-        self._eager: Any = None  # the version once more, as functions; its variables live as long as it does
+        self._compiled: dict[Key, tuple[str, ...]] = {}  # by what is fed and fetched
+        self._made: set[Key] = set()
         self._bounds: dict[str, tuple[Bound, ...] | None] = {}  # by signature; None: it is not compiled
         self._layouts: dict[frozenset[str], Layout] = {}
         for signature in inner.signatures.values():
@@ -93,7 +97,7 @@ class CompiledServable(Servable):
                     self._calls.move_to_end(key)
             try:
                 return form.run(feeds)
-            except tf.errors.OpError as error:
+            except ServingError as error:
                 log.warning("A compiled form of %s failed, the plain path goes on: %s", self.name, error.message)
                 self._forms.pop(key, None)
         outputs = self._inner.run(feeds, fetches, timeout_ms)
@@ -119,13 +123,14 @@ class CompiledServable(Servable):
             self._calls.move_to_end(key)
             while len(self._calls) > MOST_SHAPES:
                 self._forms.pop(self._calls.popitem(last=False)[0], None)
-        if calls == CALLS_BEFORE:
+        if calls == CALLS_BEFORE or not calls % CALLS_AGAIN:
             self._executor.submit(self._make, key, dict(feeds), list(fetches))
 
     def _make(self, key: Key, feeds: Feeds, fetches: Sequence[str]) -> None:
         with self._making:
-            if self._closed:
+            if self._closed or (key not in self._made and len(self._made) >= MOST_COMPILED):
                 return
+            self._made.add(key)
             try:
                 form = self._form(feeds, fetches)
             except Exception as error:
@@ -133,6 +138,7 @@ class CompiledServable(Servable):
                 return
             if form is not None:
                 self._forms[key] = form
+            give_memory_back()
 
     def _form(self, feeds: Feeds, fetches: Sequence[str]) -> "Form | None":
         """The form, if the signature may be compiled and it is worth it."""
@@ -144,33 +150,33 @@ class CompiledServable(Servable):
         bounds = self._bounds[signature.name]
         if bounds is None:
             return None
-        if self._eager is None:
-            self._eager = tf.saved_model.load(self._folder)
-        aliases = {slot.tensor: alias for alias, slot in signature.inputs.items()}
-        outputs = {slot.tensor: alias for alias, slot in signature.outputs.items()}
+        plain = _seconds(lambda: self._inner.run(feeds, fetches))
+        if plain < WORTH_SECONDS:
+            return None
         found = self._layouts.get(frozenset(feeds))
         padding = _padded(found, feeds) if found is not None else None
         size = (padding[0], padding[1]) if padding is not None else None
-        example = feeds if size is None or found is None else stack(found, [feeds], *size)
-        compiled = CompiledForm(
-            self._eager.signatures[signature.name],
-            {aliases[tensor]: array for tensor, array in example.items()},
-            [outputs[tensor] for tensor in fetches],
-        )
-        form = Form(compiled, bounds, tuple(fetches), found, size)
+        form = Form(self._inner, self._compiled_fetches(feeds, fetches), bounds, tuple(fetches), found, size)
         expected = self._inner.run(feeds, fetches)
         if not all(map(_same, form.run(feeds), expected)):
             log.warning("Signature %s of %s gives other numbers when compiled: it is not", signature.name, self.name)
             return None
-        plain, fast = _seconds(lambda: self._inner.run(feeds, fetches)), _seconds(lambda: form.run(feeds))
-        return form if fast < GAIN * plain else None
+        fast = _seconds(lambda: form.run(feeds))
+        if fast >= GAIN * plain:
+            log.debug("Signature %s of %s takes %.6f s, compiled %.6f s", signature.name, self.name, plain, fast)
+            return None
+        return form
+
+    def _compiled_fetches(self, feeds: Feeds, fetches: Sequence[str]) -> tuple[str, ...]:
+        """The tensors that are fetched in the place of these."""
+        key = (frozenset(feeds), *fetches)
+        if key not in self._compiled:
+            self._compiled[key] = tuple(self._inner.compiled(list(feeds), fetches))
+        return self._compiled[key]
 
     def _look_at(self, signature: Signature) -> tuple[Bound, ...] | None:
         """The bounds of a signature that may be compiled; None, and a line in the log, for one that may not."""
-        graph = self._inner.graph_def()
-        written = {op for one in self.signatures.values() for op in writes(graph, _tensors(one.outputs))}
-        found = findings(graph, _tensors(signature.inputs), _tensors(signature.outputs))
-        found.reasons.update(f"a call changes variables ({op})" for op in written)
+        found = findings(self._inner.graph_def(), _tensors(signature.inputs), _tensors(signature.outputs))
         if found.reasons:
             reasons = "; ".join(sorted(found.reasons))
             log.info("Signature %s of %s is not compiled: %s", signature.name, self.name, reasons)
@@ -190,7 +196,6 @@ class CompiledServable(Servable):
         with self._making:
             self._closed = True
             self._forms.clear()
-            self._eager = None
             self._inner.close()
 
 

@@ -26,9 +26,14 @@ async def read(receive: Callable[[], Awaitable[Any]]) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def is_packed(scope: Scope) -> bool:
+    """Whether the body is packed by gzip."""
+    return any(name == b"content-encoding" and b"gzip" in value for name, value in scope["headers"])
+
+
 def unpacked(scope: Scope, body: bytes) -> bytes:
     """The body without gzip; empty when it cannot be unpacked or is too large."""
-    if not any(name == b"content-encoding" and b"gzip" in value for name, value in scope["headers"]):
+    if not is_packed(scope):
         return body
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:

@@ -12,7 +12,7 @@ from serving.batching.scheduler import Scheduler
 from serving.calls.inference import Inference
 from serving.clock import Clock
 from serving.compiled import CompiledServable
-from serving.options import ServerOptions
+from serving.options import CPUS, ServerOptions
 from serving.platform_config import load_settings
 from serving.sequences.contract import contract_of
 from serving.servable import Servable
@@ -31,6 +31,7 @@ class VersionLoader:
         self._per_model = options.enable_per_model_batching_parameters
         self._batching = self._settings.batching
         self._ragged = options.enable_ragged_batching and self._batching is None
+        self._runners = ThreadPoolExecutor(4 * CPUS, thread_name_prefix="batch")  # of ragged batches; made when needed
         self._scheduler: Scheduler | None = None
         if self._batching is not None:
             self._scheduler = Scheduler(self._batching.num_batch_threads, clock)
@@ -51,6 +52,7 @@ class VersionLoader:
         """Ends them; all versions are unloaded by then."""
         if self._scheduler is not None:
             self._scheduler.stop()
+        self._runners.shutdown(wait=False)
         if self._compiler is not None:
             self._compiler.shutdown(wait=False, cancel_futures=True)
 
@@ -59,7 +61,7 @@ class VersionLoader:
         loaded, is_saved_model = self._loaded(name, version, folder)
         try:
             if self._compiler is not None and is_saved_model:
-                loaded = CompiledServable(loaded, folder, self._compiler)
+                loaded = CompiledServable(loaded, self._compiler)
             loaded = self._batched(loaded, folder)
             if self._warmup is not None:
                 self._warmup.run(loaded, folder)
@@ -82,7 +84,7 @@ class VersionLoader:
 
     def _batched(self, loaded: Servable, folder: str) -> Servable:
         if self._ragged:
-            return RaggedServable(loaded, self._clock) if has_lengths(loaded) else loaded
+            return RaggedServable(loaded, self._clock, self._runners) if has_lengths(loaded) else loaded
         if self._batching is None or self._scheduler is None:
             return loaded
         parameters = parameters_for(folder, self._batching, self._per_model)

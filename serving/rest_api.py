@@ -9,10 +9,12 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
@@ -34,15 +36,18 @@ from serving.http_limits import Concurrency
 from serving.log import log_unexpected
 from serving.observing import Observer, Request
 from serving.rest_json import examples, predict_request, predict_response
+from serving.rest_json.predict_request import Document, Form
 from serving.rest_json.printing import quoted
-from serving.rest_routes import API, METHODS, route
+from serving.rest_routes import API, METHODS, Route, route
 from serving.sequences import rest
 from serving.sequences.call import Call
 from serving.sequences.contract import STEP
 from serving.sequences.rest import RestInputs
 from serving.sequences.store import Answer as SequenceAnswer
 from serving.sequences.turns import Gone
+from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
+from serving.waking import Waking
 
 JSON = (b"content-type", b"application/json")
 TEXT = (b"content-type", b"text/plain")
@@ -55,6 +60,7 @@ CORS = (
 OK = 200
 LOOK_SECONDS = 0.001
 NO_STEP = InvalidArgumentError(f'Serving signature name: "{STEP}" not found in signature def')
+LITTLE_BYTES, LITTLE_ELEMENTS = 1 << 16, 1 << 12  # decoded in half a millisecond, encoded in one
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -68,7 +74,10 @@ class Answer:
 
 
 class RestApi:
-    """The ASGI application. Calls run on the executor's threads, so that the event loop only reads and writes."""
+    """The ASGI application.
+
+    Calls run on the executor's threads, so that the event loop only reads and writes. But where calls are joined, a
+    thread for each would do nothing but wait: there the event loop decodes, begins and encodes, if that is little."""
 
     def __init__(
         self,
@@ -89,6 +98,7 @@ class RestApi:
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
+        self._waking: Waking | None = None  # of the one event loop
         self.at_once = Concurrency(max_concurrent_calls)
         self._observer = observer or Observer()
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
@@ -138,9 +148,13 @@ class RestApi:
             if found.call in self._look:
                 content = self._look[found.call](found.spec)
             else:
-                run = self._run.get(found.call) or partial(self._predict, _gone(receive))
                 with self.at_once:
-                    content = await self._in_time(run, found.spec, scope, body)
+                    document = self._little(found, scope, body)
+                    if document is not None:
+                        content = await self._predict_here(found.spec, document)
+                    else:
+                        run = self._run.get(found.call) or partial(self._predict, _gone(receive))
+                        content = await self._in_time(run, found.spec, scope, body)
         except ServingError as failure:
             error = failure
         except Exception as failure:
@@ -179,6 +193,36 @@ class RestApi:
         except TimeoutError:
             raise DeadlineExceededError("Timed out waiting for notification") from None
 
+    def _little(self, found: Route, scope: Scope, body: bytes) -> Document | None:
+        """The document of a Predict that the event loop may decode itself and need not run; None for all else."""
+        if found.call != "predict" or len(body) > LITTLE_BYTES or http_body.is_packed(scope):
+            return None
+        if not self._calls.begins(found.spec):
+            return None
+        document = predict_request.parse_plain(body)
+        return None if document is None or document.signature_name == STEP else document
+
+    async def _predict_here(self, spec: ModelSpec, document: Document) -> bytes:
+        """Runs one signature, and waits for it on the event loop."""
+        spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
+        loop = asyncio.get_running_loop()
+        if self._waking is None:
+            self._waking = Waking(loop)
+        waiting = self._waking.waiting()
+        with ExitStack() as held:
+            servable = held.enter_context(self._calls.model(spec))
+            inputs, form = _inputs(servable, spec, document)
+            take = self._calls.begin_predict(servable, spec.signature, inputs, waiting.end, timeout_ms=self._timeout_ms)
+            try:
+                await waiting.in_time(None if self._timeout_ms is None else self._timeout_ms / 1000)
+            except TimeoutError:
+                waiting.afterwards(held.pop_all().close)  # it may still run: the version stays for it
+                raise DeadlineExceededError("Timed out waiting for notification") from None
+            outputs = take()
+        if sum(output.size for output in outputs.values()) > LITTLE_ELEMENTS:
+            return await loop.run_in_executor(self._executor, predict_response.encode, outputs, form)
+        return predict_response.encode(outputs, form)
+
     def _predict(self, gone: Gone, spec: ModelSpec, body: bytes) -> bytes:
         """Runs one signature, on rows or columns."""
         document = predict_request.parse(body)
@@ -189,10 +233,7 @@ class RestApi:
             if answer is not None:
                 return predict_response.encode(answer.outputs, found.form, named=True)
         with self._calls.model(spec) as servable:
-            signature = servable.signatures.get(spec.signature)
-            if signature is None:
-                raise InvalidArgumentError(f'Serving signature name: "{spec.signature}" not found in signature def')
-            inputs, form = predict_request.tensors(document, signature.inputs, signature.may_omit)
+            inputs, form = _inputs(servable, spec, document)
             outputs = self._calls.predict(servable, spec.signature, inputs, timeout_ms=self._timeout_ms)
         return predict_response.encode(outputs, form)
 
@@ -233,6 +274,13 @@ class RestApi:
         return (
             f'{{\n"model_spec":{model_spec},\n"metadata": {{"signature_def": {_message(signatures).decode()}}}\n}}\n'
         ).encode()
+
+
+def _inputs(servable: Servable, spec: ModelSpec, document: Document) -> tuple[dict[str, np.ndarray], Form]:
+    signature = servable.signatures.get(spec.signature)
+    if signature is None:
+        raise InvalidArgumentError(f'Serving signature name: "{spec.signature}" not found in signature def')
+    return predict_request.tensors(document, signature.inputs, signature.may_omit)
 
 
 def _gone(receive: Callable[[], Awaitable[Any]]) -> Gone:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from serving import saved_model, signature
+from serving.compiling import add_compiled
 from serving.dtypes import BYTES, name_of, of_array
 from serving.errors import DeadlineExceededError, InvalidArgumentError, ServingError, from_tensorflow, quoting_bytes
 from serving.signature import Signature
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 
 MOST_CALLABLES = 256  # a caller's output filters could ask for any number of them
 IN_CALLER = -1  # RunOptions: run on the caller's thread
+Wake = Callable[[], None]  # called on any thread, once
+Take = Callable[[], list[np.ndarray]]  # gives the outputs of a run that has ended, or raises its error
 
 
 class Servable:
     """One version of a model, ready to run."""
+
+    begins = False  # whether it has begin()
 
     def __init__(
         self, name: str, version: int, signatures: Mapping[str, Any], session: Any, in_caller: bool = True
@@ -73,6 +78,14 @@ class Servable:
         except UnicodeDecodeError as error:
             raise quoting_bytes(error) from None
 
+    def begin(
+        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None, wake: Wake
+    ) -> Take:
+        """A run that no thread waits for: returns at once, and calls `wake` when what it returned can be called.
+
+        Only where others' calls are waited for too, that is, where calls are joined."""
+        raise NotImplementedError
+
     def check_dtypes(self, feeds: Mapping[str, np.ndarray]) -> None:
         """Raises INVALID_ARGUMENT for an array whose dtype is not that of the tensor."""
         for index, (tensor, array) in enumerate(feeds.items()):
@@ -116,6 +129,10 @@ class Servable:
             while len(self._callables) > MOST_CALLABLES:
                 self._callables.popitem(last=False)
         return made
+
+    def compiled(self, feeds: Sequence[str], fetches: Sequence[str]) -> list[str]:
+        """The tensors to fetch in the place of these, so that a run is compiled for the shapes of what is fed."""
+        return add_compiled(self._session.graph, feeds, fetches)
 
     def graph_def(self) -> Any:
         """The graph, with its functions, as a GraphDef."""

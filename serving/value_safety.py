@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
-from tensorflow.python.framework import op_def_registry  # the runtime's own list of operations
 
 _ARITHMETIC = """
     Abs Acos Acosh Add AddN AddV2 Asin Asinh Atan Atan2 Atanh AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd
@@ -68,7 +67,6 @@ CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
 LOOPS = frozenset(("While", "StatelessWhile"))
 BRANCHES = {"If": ("then_branch", "else_branch"), "StatelessIf": ("then_branch", "else_branch")}
 CASES = frozenset(("Case", "StatelessCase"))
-WRITES = ("Assign", "Scatter", "ResourceApply")
 CPU = "CPU"
 
 
@@ -122,29 +120,6 @@ def findings(graph_def: Any, feeds: Iterable[str], fetches: Iterable[str]) -> Fi
     fed = {tensor: Value(varies=True, elements_of=tensor) for tensor in feeds}
     walk.body(nodes, fed, [_flat(tensor) for tensor in fetches])
     return walk.found
-
-
-def writes(graph_def: Any, fetches: Iterable[str]) -> list[str]:
-    """The operations through which a run that fetches these changes variables."""
-    library = {function.signature.name: function for function in graph_def.library.function}
-    nodes = {node.name: node for node in graph_def.node}
-    waiting = [_node(tensor) for tensor in fetches]
-    reached: dict[str, Any] = {}
-    functions: list[str] = []
-    while waiting:
-        name = waiting.pop()
-        if name in nodes and name not in reached:
-            reached[name] = nodes[name]
-            waiting += map(_node, nodes[name].input)
-            functions += _functions(nodes[name])
-    found, called = [node.op for node in reached.values()], set()
-    while functions:
-        name = functions.pop()
-        if name in library and name not in called:
-            called.add(name)
-            found += [node.op for node in library[name].node_def]
-            functions += [inner for node in library[name].node_def for inner in _functions(node)]
-    return sorted({op for op in found if _is_stateful(op) and any(word in op for word in WRITES)})
 
 
 class _Walk:
@@ -286,18 +261,8 @@ def _reached(branches: list[str], devices: tuple[str, ...] | None) -> list[str]:
     return [branch for branch, device in zip(branches, devices, strict=False) if device == CPU] + branches[-1:]
 
 
-def _functions(node: Any) -> list[str]:
-    names = [value.func.name for value in node.attr.values() if value.HasField("func")]
-    return names + [f.name for value in node.attr.values() for f in value.list.func]
-
-
 def _dtypes(node: Any) -> list[int]:
     return [value.type for name, value in node.attr.items() if value.type and name != "_output_shapes"]
-
-
-def _is_stateful(op: str) -> bool:
-    definition = op_def_registry.get(op)
-    return definition is None or bool(definition.is_stateful)
 
 
 def _is_whole_scalar(array: Any) -> bool:

@@ -73,19 +73,20 @@ def joined(rows: list[Row]) -> list[Row]:
 
 def bare(repository: Path) -> Row:
     """The compiled call alone, and `import tensorflow` alone: what no server can spare."""
-    import tensorflow as tf
-
     from benchmarks.serving.model import sequence
-    from serving.compiling import CompiledForm
+    from serving import servable
 
-    loaded = tf.saved_model.load(str(repository / "classifier" / "1"))  # its variables live as long as it does
+    loaded = servable.load("classifier", 1, str(repository / "classifier" / "1"))
     signature = loaded.signatures["serving_default"]
-    x, times = sequence(), []
-    form = CompiledForm(signature, {"x": x}, ["probabilities"])
+    given = signature.inputs["x"].tensor
+    fetches = loaded.compiled([given], [signature.outputs["probabilities"].tensor])
+    feeds, times = {given: sequence()}, []
+    loaded.run(feeds, fetches)
     for _ in range(BARE_CALLS):
         begin = time.perf_counter()
-        form([x])
+        loaded.run(feeds, fetches)
         times.append((time.perf_counter() - begin) * 1e3)
+    loaded.close()
     seconds, resident = [], []
     for _ in range(3):
         begin = time.perf_counter()

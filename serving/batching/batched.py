@@ -10,11 +10,11 @@ import numpy as np
 from serving.batching import parameters as batching_parameters
 from serving.batching.joining import join, rows_of, split
 from serving.batching.parameters import Parameters
-from serving.batching.queue import Batch, Queue
+from serving.batching.queue import Batch, Queue, Reply
 from serving.batching.scheduler import Scheduler
 from serving.clock import Clock
 from serving.errors import InternalError, ResourceExhaustedError, ServingError
-from serving.servable import Servable
+from serving.servable import Servable, Take, Wake
 from serving.server_metrics import ServerMetrics
 
 PER_MODEL_FILE = "batching_params.pbtxt"
@@ -24,6 +24,8 @@ Key = tuple[frozenset[str], frozenset[str]]
 
 class BatchedServable(Servable):
     """Runs nothing alone: calls with the same input and output tensors share a queue."""
+
+    begins = True
 
     def __init__(
         self, inner: Servable, parameters: Parameters, scheduler: Scheduler, metrics: ServerMetrics, clock: Clock
@@ -57,13 +59,22 @@ class BatchedServable(Servable):
 
         Raises also INVALID_ARGUMENT for inputs that cannot be joined, UNAVAILABLE when the queue is full,
         RESOURCE_EXHAUSTED when its time was over before it ran."""
+        return _in_order(self._submitted(feeds, fetches, timeout_ms).wait(), fetches)
+
+    def begin(
+        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None, wake: Wake
+    ) -> Take:
+        """As Servable.begin; the errors are those of run()."""
+        reply = self._submitted(feeds, fetches, timeout_ms)
+        reply.then(wake)
+        return lambda: _in_order(reply.take(), fetches)
+
+    def _submitted(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None) -> Reply:
         rows = rows_of(feeds)
         self._inner.check_dtypes(feeds)  # a wrong one would harm the whole batch
         for _ in feeds:
             self._metrics.input_batch_size.observe(rows)
-        reply = self._scheduler.submit(self._queue(feeds, fetches), feeds, rows, timeout_ms)
-        by_tensor = dict(zip(sorted(set(fetches)), reply.wait(), strict=True))
-        return [by_tensor[tensor] for tensor in fetches]
+        return self._scheduler.submit(self._queue(feeds, fetches), feeds, rows, timeout_ms)
 
     def _queue(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> Queue:
         key = frozenset(feeds), frozenset(fetches)
@@ -105,6 +116,12 @@ class BatchedServable(Servable):
         """Frees the session; no call waits or runs any more."""
         self._scheduler.remove_queues(set(self._queues.values()))
         self._inner.close()
+
+
+def _in_order(outputs: Sequence[np.ndarray], fetches: Sequence[str]) -> list[np.ndarray]:
+    """The outputs of a queue, which are sorted, in the order of a call."""
+    by_tensor = dict(zip(sorted(set(fetches)), outputs, strict=True))
+    return [by_tensor[tensor] for tensor in fetches]
 
 
 def _timeout_ms(batch: Batch, now: int) -> int | None:

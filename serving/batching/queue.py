@@ -5,7 +5,7 @@ scheduler holds the lock."""
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from serving.batching.parameters import Parameters
 from serving.errors import InvalidArgumentError, ServingError, UnavailableError
 
 Feeds = Mapping[str, np.ndarray]
+Wake = Callable[[], None]
 
 
 class Reply:
@@ -24,24 +25,49 @@ class Reply:
         self._outputs: list[list[np.ndarray]] = [[] for _ in range(parts)]
         self._error: ServingError | None = None
         self._lock = threading.Lock()
-        self._done = threading.Event()
+        self._done = False
+        self._wakes: list[Wake] = []
+
+    def then(self, wake: Wake) -> None:
+        """wake is called once, when there is something to take: at once where there is already."""
+        with self._lock:
+            if not self._done:
+                self._wakes.append(wake)
+                return
+        wake()
 
     def put(self, part: int, outputs: list[np.ndarray]) -> None:
         """The outputs of one part."""
         with self._lock:
             self._outputs[part] = outputs
             self._missing -= 1
-            if not self._missing:
-                self._done.set()
+            wakes = self._finish() if not self._missing else []
+        for wake in wakes:
+            wake()
 
     def fail(self, error: ServingError) -> None:
         """The request cannot be answered."""
-        self._error = error
-        self._done.set()
+        with self._lock:
+            self._error = error
+            wakes = self._finish()
+        for wake in wakes:
+            wake()
+
+    def _finish(self) -> list[Wake]:
+        self._done = True
+        wakes, self._wakes = self._wakes, []
+        return wakes
 
     def wait(self) -> list[np.ndarray]:
+        """What take() gives, as soon as it is there."""
+        there = threading.Lock()
+        there.acquire()
+        self.then(there.release)
+        there.acquire()
+        return self.take()
+
+    def take(self) -> list[np.ndarray]:
         """The outputs, parts joined on axis 0; raises the error."""
-        self._done.wait()
         if self._error is not None:
             raise ServingError(self._error.message, self._error.code)
         if len(self._outputs) == 1:

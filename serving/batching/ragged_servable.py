@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 
 import numpy as np
 
 from serving.batching.gathering import Gathering
-from serving.batching.ragged import LENGTHS, Feeds, Layout, NotCutError, cut, layout, stack
+from serving.batching.ragged import LENGTHS, Feeds, Key, Layout, NotCutError, cut, layout, stack
 from serving.clock import Clock
 from serving.options import CPUS
-from serving.servable import Servable
+from serving.servable import Servable, Take, Wake
 from serving.signature import Signature
 
 log = logging.getLogger(__name__)
+ALONE = Layout((), None, None, frozenset(), frozenset(), joins=False, pads=False)
 
 
 class _Request:
@@ -24,18 +26,27 @@ class _Request:
     def __init__(self, found: Layout, feeds: Feeds, fetches: Sequence[str]) -> None:
         self.layout, self.feeds, self.fetches = found, feeds, fetches
 
+    @property
+    def rows(self) -> int:
+        """Of each of its arrays."""
+        return int(next(iter(self.feeds.values())).shape[0])
+
 
 class RaggedServable(Servable):
     """Joins what waits while a batch runs. Other signatures, and what cannot be joined, run as before."""
 
-    def __init__(self, inner: Servable, clock: Clock) -> None:
-        """inner: what runs the batches."""
+    def __init__(self, inner: Servable, clock: Clock, executor: Executor | None = None) -> None:
+        """inner: what runs the batches; executor: where those run that no thread waits for; None: it cannot begin()."""
+        self.begins = executor is not None
         self.name, self.version = inner.name, inner.version
         self.signature_defs = inner.signature_defs
         self.signatures = dict(inner.signatures)
         self._inner = inner
+        self._executor = executor
         self._layouts: dict[frozenset[str], Layout] = {}  # by the tensors that are fed, with and without `lengths`
-        self._gathering: Gathering[_Request, list[np.ndarray]] = Gathering(self._run, clock, at_once=max(CPUS // 2, 1))
+        self._gathering: Gathering[_Request, list[np.ndarray]] = Gathering(
+            self._run, clock, at_once=max(CPUS // 2, 1), executor=executor
+        )
         whole = {_tensors(signature) for signature in inner.signatures.values()}
         for name, signature in inner.signatures.items():
             found = layout(signature)
@@ -68,16 +79,35 @@ class RaggedServable(Servable):
         """As Servable.run, with others where that is possible; `lengths` may be absent.
 
         Raises also INVALID_ARGUMENT when it is absent and the data do not tell their number of steps."""
+        request, key = self._request(feeds, fetches)
+        if key is None:
+            return self._inner.run(request.feeds, fetches, timeout_ms)
+        return self._gathering.call(request, key, request.rows, timeout_ms)
+
+    def begin(
+        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None, wake: Wake
+    ) -> Take:
+        """As Servable.begin; the errors are those of run()."""
+        if self._executor is None:
+            raise NotImplementedError
+        request, key = self._request(feeds, fetches)
+        if key is None:
+            running = self._executor.submit(self._inner.run, request.feeds, fetches, timeout_ms)
+            running.add_done_callback(lambda _: wake())
+            return running.result
+        return self._gathering.begin(request, key, request.rows, timeout_ms, wake)
+
+    def _request(self, feeds: Feeds, fetches: Sequence[str]) -> tuple[_Request, Key | None]:
+        """The call, with `lengths` where they can be absent, and which others it can be joined with."""
         found = self._layouts.get(frozenset(feeds))
         if found is None:
-            return self._inner.run(feeds, fetches, timeout_ms)
+            return _Request(ALONE, feeds, fetches), None
         feeds = found.filled(feeds)
         key = found.key(feeds)
-        if key is None:
-            return self._inner.run(feeds, fetches, timeout_ms)
-        self._inner.check_dtypes(feeds)  # a wrong one would harm the whole batch
-        rows = next(iter(feeds.values())).shape[0]
-        return self._gathering.call(_Request(found, feeds, fetches), (key, *fetches), rows, timeout_ms)
+        if key is not None:
+            self._inner.check_dtypes(feeds)  # a wrong one would harm the whole batch
+            key = (key, *fetches)
+        return _Request(found, feeds, fetches), key
 
     def _run(self, requests: Sequence[_Request], timeout_ms: int | None) -> list[list[np.ndarray]]:
         first = requests[0]

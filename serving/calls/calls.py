@@ -8,7 +8,7 @@ from serving.calls import status
 from serving.calls.inference import Inference
 from serving.calls.model_spec import ModelSpec
 from serving.core import ServerCore
-from serving.errors import NotFoundError
+from serving.errors import NotFoundError, ServingError
 from serving.observing import CURRENT
 from serving.sequences.sequences import Sequences
 from serving.servable import Servable
@@ -38,6 +38,14 @@ class Calls(Inference):
             if request is not None:
                 request.version = servable.version
             yield servable
+
+    def begins(self, spec: ModelSpec) -> bool:
+        """Whether calls of the version that the spec means are joined, so that no thread need wait for each."""
+        try:
+            with self._core.manager.use(spec.name, spec.resolved_version(self._core.labels)) as servable:
+                return bool(servable.begins)
+        except ServingError:
+            return False  # the call itself will say what is wrong
 
     def status(self, spec: ModelSpec) -> Any:
         """The GetModelStatusResponse; a label is not looked at."""

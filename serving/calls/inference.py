@@ -1,5 +1,6 @@
 """Runs the signatures of a version that is at hand: what both faces and the warm-up do."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ from serving.calls import classify, multi_inference, predict, regress
 from serving.calls.model_spec import ModelSpec
 from serving.calls.multi_inference import Task
 from serving.errors import InvalidArgumentError
-from serving.servable import Servable
+from serving.servable import Servable, Wake
 from serving.server_metrics import ServerMetrics
+from serving.signature import Slot
 
 APIS = {classify.METHOD: "Classify", regress.METHOD: "Regress"}
 Examples = Callable[[], np.ndarray]  # gives the serialised Examples, [n]
@@ -35,11 +37,45 @@ class Inference:
         timeout_ms: int | None = None,
     ) -> dict[str, np.ndarray]:
         """Output alias -> array. inputs: alias -> whatever `decode` makes an array of, or raises ValueError for."""
-        found = predict.find_signature(servable, signature, self._check_method_name)
-        fed = predict.feeds(found, inputs, decode)
-        outputs = predict.wanted_outputs(found, output_filter)
+        fed, outputs = self._checked(servable, signature, inputs, decode, output_filter)
         with self._metrics.runtime(servable.name, "Predict"):
             return predict.run(servable, fed, outputs, timeout_ms)
+
+    def begin_predict(
+        self,
+        servable: Servable,
+        signature: str,
+        inputs: Mapping[str, Any],
+        wake: Wake,
+        *,
+        decode: Callable[[Any], np.ndarray] = np.asarray,
+        output_filter: Sequence[str] = (),
+        timeout_ms: int | None = None,
+    ) -> Callable[[], dict[str, np.ndarray]]:
+        """As predict(), for a servable that begins: returns at once. wake is called, on any thread, when what it
+        returned gives the outputs, or raises."""
+        fed, outputs = self._checked(servable, signature, inputs, decode, output_filter)
+        start = time.perf_counter()
+        take = predict.begin(servable, fed, outputs, timeout_ms, wake)
+
+        def taken() -> dict[str, np.ndarray]:
+            found = take()
+            self._metrics.ran(servable.name, "Predict", time.perf_counter() - start)
+            return found
+
+        return taken
+
+    def _checked(
+        self,
+        servable: Servable,
+        signature: str,
+        inputs: Mapping[str, Any],
+        decode: Callable[[Any], np.ndarray],
+        output_filter: Sequence[str],
+    ) -> tuple[dict[str, np.ndarray], list[Slot]]:
+        """What is fed, and what is fetched."""
+        found = predict.find_signature(servable, signature, self._check_method_name)
+        return predict.feeds(found, inputs, decode), predict.wanted_outputs(found, output_filter)
 
     def infer(
         self, servable: Servable, signature: str, method: str, examples: Examples, timeout_ms: int | None = None

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from serving.errors import FailedPreconditionError, InternalError, InvalidArgumentError, ServingError
-from serving.servable import Servable
+from serving.servable import Servable, Wake
 from serving.signature import Signature, Slot
 
 Wire = TypeVar("Wire")
@@ -95,8 +95,24 @@ def run(
     servable: Servable, fed: Mapping[str, np.ndarray], outputs: Sequence[Slot], timeout_ms: int | None
 ) -> dict[str, np.ndarray]:
     """Output alias -> array; a tensor that two aliases name is fetched once."""
-    tensors = list(dict.fromkeys(slot.tensor for slot in outputs))
-    values = servable.run(fed, tensors, timeout_ms)
+    tensors = _tensors(outputs)
+    return _by_alias(servable.run(fed, tensors, timeout_ms), tensors, outputs)
+
+
+def begin(
+    servable: Servable, fed: Mapping[str, np.ndarray], outputs: Sequence[Slot], timeout_ms: int | None, wake: Wake
+) -> Callable[[], dict[str, np.ndarray]]:
+    """As run(), for a servable that begins: wake is called when what it returned gives the outputs, or raises."""
+    tensors = _tensors(outputs)
+    take = servable.begin(fed, tensors, timeout_ms, wake)
+    return lambda: _by_alias(take(), tensors, outputs)
+
+
+def _tensors(outputs: Sequence[Slot]) -> list[str]:
+    return list(dict.fromkeys([slot.tensor for slot in outputs]))
+
+
+def _by_alias(values: Sequence[np.ndarray], tensors: Sequence[str], outputs: Sequence[Slot]) -> dict[str, np.ndarray]:
     if len(values) != len(tensors):
         raise ServingError("Predict internal error")
     by_tensor = dict(zip(tensors, values, strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+FEW = 16  # numbers that are sooner looked at one by one
 LONG = {np.dtype(np.float32): "%.9g", np.dtype(np.float64): "%.17g"}
 
 
@@ -48,6 +49,8 @@ def texts(array: np.ndarray) -> list[str]:
 
 def _may_be_short(flat: np.ndarray) -> np.ndarray:
     """False only where 6 digits surely do not read back, and the long form surely has a point or an exponent."""
+    if flat.size <= FEW:
+        return np.ones(flat.size, bool)
     with np.errstate(all="ignore"):
         exact = flat.astype(np.float64)
         scale = 10.0 ** (5 - np.floor(np.log10(np.abs(exact))))

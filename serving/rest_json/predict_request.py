@@ -48,6 +48,19 @@ def parse(body: bytes) -> Document:
         value, plain = reader.read(body), False
     if plain and not _names_are_unique(value, body):
         value = reader.read(body)
+    return _document(value, body, plain)
+
+
+def parse_plain(body: bytes) -> Document | None:
+    """As parse(), quickly; None for a body that is not plain JSON or may have a repeated name: parse() reads it."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return _document(value, body, plain=True) if _names_are_unique(value, body) else None
+
+
+def _document(value: Any, body: bytes, plain: bool) -> Document:
     if not isinstance(value, dict):
         raise InvalidArgumentError(f"JSON Value: {text_of(value)} Is not object")
     name = value.get("signature_name", "")

@@ -59,7 +59,7 @@ def plain_array(value: Any, slot: Slot) -> np.ndarray | None:
 def cast_floats(array: np.ndarray, name: str) -> np.ndarray:
     """As C casts: through double; what is out of float's range becomes infinite."""
     with np.errstate(over="ignore"):
-        return array.astype(np.float64).astype(np.float32 if name == "float" else np.float64)
+        return array.astype(np.float64, copy=False).astype(np.float32 if name == "float" else np.float64, copy=False)
 
 
 def shape_of(value: Any) -> tuple[int, ...]:

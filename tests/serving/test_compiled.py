@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from serving import compiled, servable
 from serving.compiled import CALLS_BEFORE, CompiledServable
-from serving.errors import ServingError
+from serving.errors import Code, ServingError
 from serving.server import ModelServer
 from tests.serving import exports
 from tests.serving.asking import Grpc, wait_until
@@ -54,7 +54,7 @@ def make(written):
 
     def load(path):
         inner = servable.load("m", 1, str(path))
-        made.append(CompiledServable(inner, str(path), Now()))
+        made.append(CompiledServable(inner, Now()))
         return made[-1]
 
     yield load
@@ -156,10 +156,11 @@ def test_a_form_that_fails_leaves_the_call_to_the_plain_path(make, folder):
         run(loaded, x=x(2, 64))
     (key,) = loaded._forms
 
-    def fail(arrays):
-        raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+    class Failing:
+        def run(self, feeds, fetches):
+            raise ServingError("no memory", Code.RESOURCE_EXHAUSTED)
 
-    loaded._forms[key] = replace(loaded._forms[key], compiled=fail)
+    loaded._forms[key] = replace(loaded._forms[key], inner=Failing())
     assert run(loaded, x=x(2, 64))[0].shape == (2, 8)
     assert loaded._forms == {}
 
@@ -180,11 +181,28 @@ def test_ragged_calls_share_padded_forms_and_answer_as_before(make, written, sig
     assert sizes == ({(1, 32), (4, 32)} if signature == "unchecked" else set())
 
 
-def test_a_version_whose_calls_write_variables_is_not_compiled(make, written, logged):
+def test_a_signature_that_writes_variables_is_not_compiled(make, written, logged):
     loaded = make(written["kinds"])
     for _ in range(CALLS_BEFORE):
-        run(loaded, "total", x=np.float32([1, 2]))
-    assert any("a call changes variables (AssignAddVariableOp)" in text for text in logged())
+        run(loaded, "count", by=np.int64(1))
+    assert any("AssignAddVariableOp" in text for text in logged())
+
+
+def test_a_run_that_is_little_more_than_its_call_is_not_compiled(make, folder, monkeypatch):
+    monkeypatch.setattr(compiled, "WORTH_SECONDS", 60.0)
+    loaded = make(folder)
+    for _ in range(CALLS_BEFORE + 1):
+        run(loaded, x=x(2, 64))
+    assert loaded._forms == {}
+
+
+def test_no_more_shapes_are_compiled_in_the_life_of_a_version_than_the_runtime_may_keep(make, folder, monkeypatch):
+    monkeypatch.setattr(compiled, "MOST_COMPILED", 1)
+    loaded = make(folder)
+    for steps in (32, 48, 32):
+        for _ in range(CALLS_BEFORE):
+            run(loaded, x=x(1, steps))
+    assert [key[0][0][1] for key in loaded._forms] == [(1, 32, 8)]
 
 
 def test_a_server_compiles_aside_while_it_answers(folder, tmp_path):

@@ -17,14 +17,14 @@ Call = Callable[[np.ndarray], np.ndarray]
 
 def load() -> Call:
     """x [batch, 64, 16] float32 to probabilities [batch, 5]."""
+    return compiled() if KIND == "compiled" else plain()
+
+
+def plain() -> Call:
+    """The signature as it is loaded."""
     loaded = tf.saved_model.load(FOLDER)
     HELD.append(loaded)  # its variables live as long as it does
     signature = loaded.signatures["serving_default"]
-    return compiled(signature) if KIND == "compiled" else plain(signature)
-
-
-def plain(signature: Any) -> Call:
-    """The signature as it is loaded."""
 
     def call(x: np.ndarray) -> np.ndarray:
         found: np.ndarray = signature(x=tf.constant(x))["probabilities"].numpy()
@@ -34,20 +34,23 @@ def plain(signature: Any) -> Call:
     return call
 
 
-def compiled(signature: Any) -> Call:
+def compiled() -> Call:
     """Our compiled form for each power of two; a batch is padded to the next of them."""
-    from serving.compiling import CompiledForm
+    from serving import servable
 
-    sizes = [1 << power for power in range(LARGEST.bit_length())]
-    forms = {
-        size: CompiledForm(signature, {"x": np.zeros((size, 64, 16), np.float32)}, ["probabilities"]) for size in sizes
-    }
+    loaded = servable.load("classifier", 1, FOLDER)
+    HELD.append(loaded)
+    signature = loaded.signatures["serving_default"]
+    given = signature.inputs["x"].tensor
+    fetches = loaded.compiled([given], [signature.outputs["probabilities"].tensor])
 
     def call(x: np.ndarray) -> np.ndarray:
         rows = len(x)
         size = 1 << (rows - 1).bit_length()
         if size != rows:
             x = np.concatenate([x, np.zeros((size - rows, *x.shape[1:]), np.float32)])
-        return forms[size]([x])[0][:rows]
+        return loaded.run({given: x}, fetches)[0][:rows]
 
+    for power in range(LARGEST.bit_length()):
+        call(np.zeros((1 << power, 64, 16), np.float32))
     return call

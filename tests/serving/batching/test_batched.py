@@ -237,3 +237,31 @@ def test_a_per_model_file_that_does_not_parse_fails_the_load(base):
     (base / "1" / PER_MODEL_FILE).write_text("oops {")
     given = flags(base, enable_per_model_batching_parameters=True)
     assert f"Invalid protobuf file: '{base}/1/{PER_MODEL_FILE}'" in start_error(**given)
+
+
+def test_a_begun_call_gets_into_the_same_batches(make):
+    batched = make(max_batch_size=2, batch_timeout_micros=10**9)
+    found = batched.signatures["echo_float32"]
+    (given,), fetches = (
+        [slot.tensor for slot in found.inputs.values()],
+        [slot.tensor for slot in found.outputs.values()],
+    )
+    there = threading.Event()
+    take = batched.begin({given: np.float32([[1, 2]])}, fetches, None, there.set)
+    assert not there.is_set()
+    assert run(batched, **{next(iter(found.inputs)): np.float32([[3, 4]])})[0].tolist() == [[3, 4]]
+    assert there.wait(30)
+    assert take()[0].tolist() == [[1, 2]]
+
+
+def test_a_begun_call_has_its_error(make):
+    batched = make(max_batch_size=2)
+    found = batched.signatures["echo_float32"]
+    (given,) = [slot.tensor for slot in found.inputs.values()]
+    with pytest.raises(ServingError, match="larger than maximum"):
+        batched.begin({given: np.zeros((3, 1), np.float32)}, [], None, lambda: None)
+    there = threading.Event()
+    take = batched.begin({given: np.zeros((2, 1), np.float32)}, ["nothing:0"], None, there.set)
+    assert there.wait(30)
+    with pytest.raises(ServingError, match="nothing:0"):
+        take()

@@ -1,5 +1,6 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -190,3 +191,56 @@ def test_many_callers_each_get_their_own_answer():
         thread.join(60)
     assert wrong == []
     assert gathering._lanes == {}
+
+
+@pytest.fixture
+def executor():
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+def begin(gathering, item, timeout_ms=None):
+    """What gives the answer, and what is set when it is there."""
+    there = threading.Event()
+    return gathering.begin(item, "k", 1, timeout_ms, there.set), there
+
+
+def test_calls_that_no_thread_waits_for_are_joined_as_others_are(runs, executor):
+    gathering = Gathering(runs, SystemClock(), executor=executor)
+    begun = [begin(gathering, 1)]
+    wait_until(lambda: runs.batches)
+    begun += [begin(gathering, item) for item in (2, 3)]
+    assert not any(there.is_set() for _, there in begun)
+    runs.go.set()
+    assert all(there.wait(30) for _, there in begun)
+    assert [take() for take, _ in begun] == [2, 4, 6]
+    assert runs.batches == [[1], [2, 3]]
+
+
+def test_a_begun_call_may_lead_one_that_waits_and_the_other_way_round(runs, executor):
+    gathering = Gathering(runs, SystemClock(), most_rows=2, executor=executor)
+    callers = Callers(gathering, runs)
+    callers.add(1, waits=False)
+    begun = [begin(gathering, 2)]
+    callers.add(3)
+    callers.add(4)
+    begun.append(begin(gathering, 5))
+    assert callers.finish() == [2, 6, 8]
+    assert all(there.wait(30) for _, there in begun)
+    assert [take() for take, _ in begun] == [4, 10]
+    assert runs.batches == [[1], [2, 3], [4, 5]]
+
+
+def test_a_begun_call_has_its_own_error(runs, executor):
+    gathering = Gathering(runs, SystemClock(), executor=executor)
+    begun = [begin(gathering, 1)]
+    wait_until(lambda: runs.batches)
+    begun += [begin(gathering, "bad"), begin(gathering, 2), begin(gathering, 3, timeout_ms=0)]
+    runs.go.set()
+    assert all(there.wait(30) for _, there in begun)
+    assert [begun[index][0]() for index in (0, 2)] == [2, 4]
+    with pytest.raises(ServingError, match="bad is bad"):
+        begun[1][0]()
+    with pytest.raises(ServingError) as late:
+        begun[3][0]()
+    assert late.value.code is Code.DEADLINE_EXCEEDED

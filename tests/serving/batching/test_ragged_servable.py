@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ request = st.tuples(st.integers(1, 3), st.integers(1, 7)).flatmap(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(request, min_size=2, max_size=6))
 def test_joined_requests_get_what_they_get_one_by_one(plain, requests):
     noting = Noting(plain)
@@ -219,3 +220,39 @@ def test_batching_as_in_the_stock_server_and_the_flag_turn_it_off(written, tmp_p
         )
         status, text = Rest(server.rest_port).error("ragged", {"inputs": {"x": x(1, 2).tolist()}})
         assert (status, text) == (400, "Missing named input: lengths in 'inputs' object.")
+
+
+def test_begun_calls_are_joined_and_answered_as_waiting_ones_are(noting):
+    def begin(**inputs):
+        there = threading.Event()
+        signature = ragged.signatures["unchecked"]
+        feeds = {slot.tensor: inputs[alias] for alias, slot in signature.inputs.items() if alias in inputs}
+        fetches = [slot.tensor for slot in signature.outputs.values()]
+        return ragged.begin(feeds, fetches, None, there.set), there
+
+    rng = np.random.default_rng(2)
+    data = [rng.normal(size=(1, steps, 3)).astype(np.float32) for steps in (4, 2, 3)]
+    expected = [list(run(RaggedServable(noting, SystemClock()), "unchecked", x=x).values()) for x in data]
+    noting.runs.clear()
+    with ThreadPoolExecutor(2) as executor:
+        ragged = RaggedServable(noting, SystemClock(), executor)
+        assert ragged.begins
+        noting.go.clear()
+        begun = [begin(x=data[0])]
+        wait_until(lambda: noting.runs)
+        begun += [begin(x=x) for x in data[1:]]
+        begun.append(begin(x=data[0][:0], lengths=np.zeros(0, np.int32)))  # without rows: alone
+        noting.go.set()
+        assert all(there.wait(30) for _, there in begun)
+    for (take, _), outputs in zip(begun, expected, strict=False):
+        for found, other in zip(take(), outputs, strict=True):
+            assert found.shape == other.shape
+            assert np.allclose(found, other, atol=1e-6)
+    assert begun[3][0]()[0].shape[0] == 0
+    assert (2, 3) in noting.runs
+
+
+def test_without_threads_to_run_on_nothing_is_begun(ragged):
+    assert not ragged.begins
+    with pytest.raises(NotImplementedError):
+        ragged.begin({}, [], None, lambda: None)

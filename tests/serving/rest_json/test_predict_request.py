@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 
 from serving.errors import InvalidArgumentError, ServingError
-from serving.rest_json.predict_request import Form, parse, tensors
+from serving.rest_json.predict_request import Form, parse, parse_plain, tensors
 from serving.signature import Slot
 
 
@@ -216,3 +216,15 @@ def test_any_text_is_read_or_refused(text, inputs):
     for body in (text, f'{{"instances": {text}}}', f'{{"inputs": {text}}}'):
         with contextlib.suppress(ServingError):
             read(body, inputs)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"inputs": [1, 2.5]}', b'{"signature_name": "s", "instances": [{"a": [1]}, {"a": [2]}]}']
+)
+def test_plain_json_is_read_the_short_way_as_the_long_one(body):
+    assert parse_plain(body) == parse(body)
+
+
+@pytest.mark.parametrize("body", [b"", b'{"inputs": NaN}', b'{"inputs": 1, "inputs": 2}', b'{"inputs" : 1}', b"{} {}"])
+def test_what_is_not_plain_or_may_repeat_a_name_is_left_to_the_long_way(body):
+    assert parse_plain(body) is None
