@@ -21,6 +21,7 @@ Tensor = Any
 
 N_BEST = 5  # pronunciations that `serving_default` gives, and the width of its beam
 LEAST_LIMIT = 10  # phonemes that a word may have beyond two for each letter; `fyi` has the most, nine
+MOST_PHONEMES = 1024  # of whatever is sent as a word
 ENGLISH = "'-.abcdefghijklmnopqrstuvwxyz"  # the letters of CMUdict
 ARPABET = "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
 
@@ -67,7 +68,7 @@ def signatures(model: Pronouncer) -> Mapping[str, Any]:
         source, lengths = model.letters.encode(tf.strings.lower(word, encoding="utf-8"))
         lengths = tf.where(tf.equal(word, ""), 0, lengths)
         encoded = model.encode(source)
-        limits = tf.where(lengths > 0, 2 * lengths + LEAST_LIMIT, 0)
+        limits = tf.where(lengths > 0, tf.minimum(2 * lengths + LEAST_LIMIT, MOST_PHONEMES), 0)
         return encoded, lengths, beam_search(model.one_step(encoded), model.start(encoded), limits, width)
 
     @tf.function(input_signature=[word], autograph=False)
