@@ -75,6 +75,7 @@ class HttpServer:
             log_level="error",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nobody asks where a request comes from
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=grace_seconds,

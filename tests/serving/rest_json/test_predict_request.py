@@ -225,6 +225,14 @@ def test_plain_json_is_read_the_short_way_as_the_long_one(body):
     assert parse_plain(body) == parse(body)
 
 
-@pytest.mark.parametrize("body", [b"", b'{"inputs": NaN}', b'{"inputs": 1, "inputs": 2}', b'{"inputs" : 1}', b"{} {}"])
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_a_bool_is_seen_wherever_it_stands(word):
+    assert parse_plain(b'{"inputs": [1, 2]}').plain
+    assert not parse_plain(b'{"inputs": [1, %s]}' % word.encode()).plain
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b'{"inputs": NaN}', b'{"inputs": 1, "inputs": 2}', b'{"inputs" : "a"}', b"{} {}"]
+)
 def test_what_is_not_plain_or_may_repeat_a_name_is_left_to_the_long_way(body):
     assert parse_plain(body) is None
