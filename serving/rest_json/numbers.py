@@ -15,7 +15,7 @@ LONG = {np.dtype(np.float32): "%.9g", np.dtype(np.float64): "%.17g"}
 
 def nested(array: np.ndarray) -> str:
     """The whole array as nested lists, on one line; a bare number at rank 0. dtypes as in `texts`."""
-    if array.dtype in LONG and not _may_be_short(array.reshape(-1)).any():
+    if array.dtype in LONG and array.size > FEW and not _may_be_short(array.reshape(-1)).any():
         return template(array.shape, LONG[array.dtype]) % tuple(array.reshape(-1).tolist())
     return template(array.shape) % tuple(texts(array))
 
@@ -37,6 +37,8 @@ def texts(array: np.ndarray) -> list[str]:
     if flat.dtype.kind in "iu":
         return [str(value) for value in flat.tolist()]
     values = flat.tolist()
+    if len(values) <= FEW:
+        return [_text(value, flat.dtype.type, LONG[flat.dtype]) for value in values]
     careful = np.flatnonzero(_may_be_short(flat)).tolist()
     long = LONG[flat.dtype]
     if len(careful) == len(values):
@@ -49,8 +51,6 @@ def texts(array: np.ndarray) -> list[str]:
 
 def _may_be_short(flat: np.ndarray) -> np.ndarray:
     """False only where 6 digits surely do not read back, and the long form surely has a point or an exponent."""
-    if flat.size <= FEW:
-        return np.ones(flat.size, bool)
     with np.errstate(all="ignore"):
         exact = flat.astype(np.float64)
         scale = 10.0 ** (5 - np.floor(np.log10(np.abs(exact))))
