@@ -74,8 +74,9 @@ bench-layers: $(BENCH)/.installed ## our layers beside those of Keras and torch 
 RIVALS := .bench-serving
 
 # an environment for each rival: their packages contradict each other; one that cannot be installed is left out
+# (mlserver 1.7.1 asks uvloop for an event loop in a way that uvloop 0.22 no longer has)
 RIVAL_PACKAGES := fastapi=fastapi[standard]==0.165.0 litserve=litserve==0.2.19 bentoml=bentoml==1.4.39 \
-	mlserver=mlserver==1.7.1 ray=ray[serve]==2.60.0
+	mlserver=mlserver==1.7.1+uvloop==0.21.0 ray=ray[serve]==2.60.0
 
 .PHONY: bench-serving
 bench-serving: $(INSTALLED) ## our server beside other Python servers (about 25 minutes, on an idle machine; SHORT=1: 8)
@@ -84,7 +85,7 @@ bench-serving: $(INSTALLED) ## our server beside other Python servers (about 25 
 		[ -e $$folder/.ok ] && continue; \
 		echo "Installing $${rival#*=} into $$folder ..."; \
 		$(PYTHON) -m venv $$folder && $$folder/bin/pip install --quiet --disable-pip-version-check \
-			'tensorflow>=2.21,<2.22' "$${rival#*=}" && touch $$folder/.ok \
+			'tensorflow>=2.21,<2.22' $$(echo $${rival#*=} | tr + ' ') && touch $$folder/.ok \
 			|| echo "$${rival#*=} cannot be installed here and is left out"; \
 	done
 	@$(BIN)/python -m benchmarks.serving.servers --save benchmarks/results/serving.json $(if $(SHORT),--short)

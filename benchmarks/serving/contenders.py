@@ -44,6 +44,7 @@ OURS = (
     *("-m", "serving", f"--port={PORT + 1}", f"--rest_api_port={PORT}", "--model_name=classifier"),
     *("--model_base_path={repository}/classifier", "--enable_batching", "--compile_signatures"),
     *("--batching_parameters_file=benchmarks/serving/batching_parameters.txt", "--tensorflow_intra_op_parallelism=1"),
+    "--grpc_max_threads=40",
 )
 ECHO = ("-m", "benchmarks.serving.peers.echo_app")
 RIVALS = {  # name: folder and module, package, command, path
