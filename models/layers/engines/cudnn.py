@@ -15,7 +15,7 @@ import tensorflow as tf
 from models.layers.engines import fused, gradient
 from models.layers.engines.asked import AskedLayer, use_cudnn
 from models.layers.engines.cudnn_weights import CUDNN_FORMS, CudnnForm, pack, unpack
-from models.layers.engines.gradient import Gradients, Walked, Weights
+from models.layers.engines.gradient import Backward, Gradients, Walked, Weights
 from models.layers.engines.loops import Loops
 
 Tensor = Any
@@ -44,38 +44,30 @@ def run(
     loops = Loops.of(cell, mask)
     gpu = Gpu(CUDNN_FORMS[cell.equation], mask, cell.units)
 
+    # both ways of a choice must leave the same kinds of tensors: each leaves the other's empty
+
     def forward(x: Tensor, weights: Weights, start: States) -> Walked:
+        def here() -> Walked:
+            walked = gpu.forward(x, weights, start)
+            return walked._replace(saved=(*loops.nothing_kept(x, weights), *walked.saved))
+
         def elsewhere() -> Walked:
             walked = loops.forward(x, weights, start)
-            return walked._replace(saved=(_flat(walked.saved, x.dtype), tf.zeros([0], tf.int32)))
+            return walked._replace(saved=(*walked.saved, tf.zeros([0], x.dtype), tf.zeros([0], tf.int32)))
 
-        return gpu.choose(lambda: gpu.forward(x, weights, start), elsewhere)
+        return gpu.choose(here, elsewhere)
 
     def backward(
         x: Tensor, weights: Weights, start: States, walked: Walked, d_outputs: Tensor, d_last: States
     ) -> Gradients:
-        def elsewhere() -> Gradients:
-            kept = [cell.units] * (len(start) - 1) + [loops.step.saved * cell.units] * (loops.step.saved > 0)
-            saved = _apart(walked.saved[0], tf.shape(x)[:2], kept)
-            return loops.backward(x, weights, start, walked._replace(saved=saved), d_outputs, d_last)
+        *kept, reserved, host_reserved = walked.saved
 
-        return gpu.choose(lambda: gpu.backward(x, weights, start, walked, d_outputs, d_last), elsewhere)
+        def way(backward: Backward, *saved: Tensor) -> Callable[[], Gradients]:
+            return lambda: backward(x, weights, start, walked._replace(saved=saved), d_outputs, d_last)
+
+        return gpu.choose(way(gpu.backward, reserved, host_reserved), way(loops.backward, *kept))
 
     return gradient.walk(cell, inputs, before, forward, backward)
-
-
-def _flat(sequences: tuple[Tensor, ...], dtype: Any) -> Tensor:
-    """Sequences as one vector: both ways of a choice must leave the same kinds of tensors."""
-    return tf.concat([tf.zeros([0], dtype), *(tf.reshape(sequence, [-1]) for sequence in sequences)], axis=0)
-
-
-def _apart(vector: Tensor, steps_and_batch: Tensor, widths: list[int]) -> tuple[Tensor, ...]:
-    """The sequences [time, batch, width] that `_flat` joined."""
-    sizes = tf.reduce_prod(steps_and_batch) * tf.constant(widths, tf.int32)
-    parts = tf.split(vector, sizes, num=len(widths)) if widths else []
-    shapes = (tf.concat([steps_and_batch, [width]], axis=0) for width in widths)
-    sequences = (tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True))
-    return tuple(tf.ensure_shape(s, [None, None, width]) for s, width in zip(sequences, widths, strict=True))
 
 
 @dataclass(frozen=True)

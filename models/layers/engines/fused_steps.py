@@ -18,6 +18,7 @@ from models.layers.equations.lstm import LSTMState, lstm_step
 from models.layers.equations.vanilla_rnn import VanillaRNNState, vanilla_rnn_step
 
 Tensor = Any
+Kept = tuple[Tensor, ...]
 HALF = 0.5
 
 
@@ -25,36 +26,38 @@ HALF = 0.5
 class FusedStep:
     """What the fused engine needs of a recurrence.
 
-    forward(x, u, bias, before) -> (after, saved): x from the input, u from the old state, each [batch, gates * units],
-    bias what `biases` left for the step.
+    forward(x, u, bias, before) -> (after, kept): x from the input, u from the old state, each [batch, gates * units],
+    bias what `biases` left for the step; kept is what backward needs of this step, the first as wide as x.
+    backward(kept, d_after) -> (d_x, d_tail, d_before): d_u is d_x with its last part in d_tail's place, or d_x where
+    that is None; d_before is without what comes through the recurrent kernel.
     biases(bias, recurrent_bias) -> (bias, rest): what can be added to the inputs before the loop, what only in a step.
-    backward(saved, before, after, d_after) -> (d_x, d_u, d_before): d_u None where it is d_x; d_before without what
-    comes through the recurrent kernel. saved: how many [batch, units] forward keeps, in one tensor. splits: whether
-    d_u differs from d_x. activations: by the step's names, the ones it is written for.
+    kept: how wide each of them is, in units. tail: where in kept the place of d_tail is, None where d_u is d_x.
+    activations: by the step's names, the ones it is written for.
     """
 
-    forward: Callable[[Tensor, Tensor, Tensor | None, Any], tuple[Any, Tensor]]
-    backward: Callable[[Tensor, Any, Any, Any], tuple[Tensor, Tensor | None, Any]]
-    saved: int
-    splits: bool
+    forward: Callable[[Tensor, Tensor, Tensor | None, Any], tuple[Any, Kept]]
+    backward: Callable[[Kept, Any], tuple[Tensor, Tensor | None, Any]]
+    kept: tuple[int, ...]
+    tail: int | None
     activations: Mapping[str, str]
     biases: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]] = lambda bias, recurrent: (bias, recurrent)
 
 
-def lstm_forward(x: Tensor, u: Tensor, bias: None, before: LSTMState) -> tuple[LSTMState, Tensor]:
-    """Slide S10; saves i, f, g, o."""
+def lstm_forward(x: Tensor, u: Tensor, bias: None, before: LSTMState) -> tuple[LSTMState, Kept]:
+    """Slide S10; keeps i, f, g, o and the old memory."""
     t_i, t_f, g, t_o = tf.split(tf.tanh((x + u) * _scale(x, (HALF, HALF, 1.0, HALF))), 4, axis=-1)
     i, f, o = HALF + HALF * t_i, HALF + HALF * t_f, HALF + HALF * t_o
     c = f * before.c + i * g
-    return LSTMState(h=o * tf.tanh(c), c=c), tf.concat([i, f, g, o], axis=-1)
+    return LSTMState(h=o * tf.tanh(c), c=c), (tf.concat([i, f, g, o], axis=-1), before.c)
 
 
-def lstm_backward(saved: Tensor, before: LSTMState, after: LSTMState, d: LSTMState) -> tuple[Tensor, None, LSTMState]:
+def lstm_backward(kept: Kept, d: LSTMState) -> tuple[Tensor, None, LSTMState]:
     """From d = (dE/dh, dE/dc) after the step to dE/dx and what the memory passes back."""
-    i, f, g, o = tf.split(saved, 4, axis=-1)
-    t = tf.tanh(after.c)
+    gates, c_before = kept
+    i, f, g, o = tf.split(gates, 4, axis=-1)
+    t = tf.tanh(f * c_before + i * g)
     d_c = d.c + d.h * o * (1 - t * t)
-    d_i, d_f, d_o = d_c * g * i * (1 - i), d_c * before.c * f * (1 - f), d.h * t * o * (1 - o)
+    d_i, d_f, d_o = d_c * g * i * (1 - i), d_c * c_before * f * (1 - f), d.h * t * o * (1 - o)
     d_x = tf.concat([d_i, d_f, d_c * i * (1 - g * g), d_o], axis=-1)
     return d_x, None, LSTMState(h=tf.zeros_like(d.h), c=d_c * f)
 
@@ -67,34 +70,35 @@ def gru_biases(bias: Tensor, recurrent: Tensor | None) -> tuple[Tensor, Tensor |
     return bias + tf.concat([gates, tf.zeros_like(candidate)], axis=0), candidate
 
 
-def gru_forward(x: Tensor, u: Tensor, bias: Tensor | None, before: GRUState) -> tuple[GRUState, Tensor]:
-    """Cho et al., the reset gate after the product; saves z, r, the candidate, and the product that r multiplies."""
+def gru_forward(x: Tensor, u: Tensor, bias: Tensor | None, before: GRUState) -> tuple[GRUState, Kept]:
+    """Cho et al., the reset gate after the product; keeps z, r, the candidate; the product that r multiplies; old h."""
     (x_gates, x_h), (u_gates, u_h) = (tf.split(part, [2 * before.h.shape[-1], -1], axis=-1) for part in (x, u))
     gates = HALF + HALF * tf.tanh(HALF * (x_gates + u_gates))
     z, r = tf.split(gates, 2, axis=-1)
     u_h = u_h if bias is None else u_h + bias
     h = tf.tanh(x_h + r * u_h)
-    return GRUState(h=h + z * (before.h - h)), tf.concat([gates, h, u_h], axis=-1)
+    return GRUState(h=h + z * (before.h - h)), (tf.concat([gates, h], axis=-1), u_h, before.h)
 
 
-def gru_backward(saved: Tensor, before: GRUState, after: GRUState, d: GRUState) -> tuple[Tensor, Tensor, GRUState]:
+def gru_backward(kept: Kept, d: GRUState) -> tuple[Tensor, Tensor, GRUState]:
     """From d = dE/dh after the step; x and u differ in the candidate, where r multiplies u."""
-    z, r, h, u_h = tf.split(saved, 4, axis=-1)
+    parts, u_h, h_before = kept
+    z, r, h = tf.split(parts, 3, axis=-1)
     d_h = d.h * (1 - z) * (1 - h * h)
-    d_z, d_r = d.h * (before.h - h) * z * (1 - z), d_h * u_h * r * (1 - r)
-    return tf.concat([d_z, d_r, d_h], axis=-1), tf.concat([d_z, d_r, d_h * r], axis=-1), GRUState(h=d.h * z)
+    d_z, d_r = d.h * (h_before - h) * z * (1 - z), d_h * u_h * r * (1 - r)
+    return tf.concat([d_z, d_r, d_h], axis=-1), d_h * r, GRUState(h=d.h * z)
 
 
-def vanilla_rnn_forward(x: Tensor, u: Tensor, bias: None, before: VanillaRNNState) -> tuple[VanillaRNNState, None]:
-    """Slide S8; the state says all."""
-    return VanillaRNNState(h=tf.tanh(x + u)), None
+def vanilla_rnn_forward(x: Tensor, u: Tensor, bias: None, before: VanillaRNNState) -> tuple[VanillaRNNState, Kept]:
+    """Slide S8; keeps the new h."""
+    h = tf.tanh(x + u)
+    return VanillaRNNState(h=h), (h,)
 
 
-def vanilla_rnn_backward(
-    saved: None, before: VanillaRNNState, after: VanillaRNNState, d: VanillaRNNState
-) -> tuple[Tensor, None, VanillaRNNState]:
+def vanilla_rnn_backward(kept: Kept, d: VanillaRNNState) -> tuple[Tensor, None, VanillaRNNState]:
     """dE/dx = dE/dh (1 - h^2)."""
-    return d.h * (1 - after.h * after.h), None, VanillaRNNState(h=tf.zeros_like(d.h))
+    (h,) = kept
+    return d.h * (1 - h * h), None, VanillaRNNState(h=tf.zeros_like(d.h))
 
 
 def _scale(like: Tensor, parts: tuple[float, ...]) -> Tensor:
@@ -105,7 +109,7 @@ def _scale(like: Tensor, parts: tuple[float, ...]) -> Tensor:
 
 SIGM_TANH = {"sigm": "sigmoid", "tanh": "tanh"}
 FUSED_STEPS: Mapping[Any, FusedStep] = {
-    lstm_step: FusedStep(lstm_forward, lstm_backward, 4, False, SIGM_TANH),
-    gru_reset_after_step: FusedStep(gru_forward, gru_backward, 4, True, SIGM_TANH, gru_biases),
-    vanilla_rnn_step: FusedStep(vanilla_rnn_forward, vanilla_rnn_backward, 0, False, {"tanh": "tanh"}),
+    lstm_step: FusedStep(lstm_forward, lstm_backward, (4, 1), None, SIGM_TANH),
+    gru_reset_after_step: FusedStep(gru_forward, gru_backward, (3, 1, 1), 1, SIGM_TANH, gru_biases),
+    vanilla_rnn_step: FusedStep(vanilla_rnn_forward, vanilla_rnn_backward, (1,), None, {"tanh": "tanh"}),
 }

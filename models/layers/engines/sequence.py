@@ -1,8 +1,10 @@
 """Sequences inside a loop over time: read and written one step at a time. All are time-major, [time, batch, ...]."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext  # no public name tells it
 
 Tensor = Any
 
@@ -36,3 +38,57 @@ def stacked(array: Any, steps: Any, element: Tensor) -> Tensor:
         input_handle=array.flow, element_shape=tf.shape(element), element_dtype=element.dtype
     )
     return tf.ensure_shape(sequence, [None, *element.shape])
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A tensor for each time step, as TensorFlow's list of tensors: what is written over is let go at once.
+
+    like [batch, width] is what a step holds. A loop carries the `handle` alone, see `at`.
+    """
+
+    handle: Tensor
+    like: Tensor
+
+    @classmethod
+    def empty(cls, steps: Any, like: Tensor) -> "Steps":
+        """Places for so many steps."""
+        handle = tf.raw_ops.TensorListReserve(
+            element_shape=tf.shape(like), num_elements=steps, element_dtype=like.dtype
+        )
+        return cls(handle, like)
+
+    @classmethod
+    def of(cls, sequence: Tensor, like: Tensor) -> "Steps":
+        """The steps of a sequence [time, batch, width]."""
+        return cls(tf.raw_ops.TensorListFromTensor(tensor=sequence, element_shape=tf.shape(like)), like)
+
+    def at(self, handle: Tensor) -> "Steps":
+        """The same steps as they are in a pass of a loop."""
+        return replace(self, handle=handle)
+
+    def read(self, t: Tensor) -> Tensor:
+        """Step t."""
+        step = tf.raw_ops.TensorListGetItem(
+            input_handle=self.handle, index=t, element_shape=tf.shape(self.like), element_dtype=self.like.dtype
+        )
+        return tf.ensure_shape(step, self.like.shape)
+
+    def write(self, t: Tensor, step: Tensor) -> "Steps":
+        """With another step t."""
+        return self.at(tf.raw_ops.TensorListSetItem(input_handle=self.handle, index=t, item=step))
+
+    def stacked(self, steps: Any) -> Tensor:
+        """[time, batch, width]; of no steps too."""
+        sequence = tf.raw_ops.TensorListStack(
+            input_handle=self.handle,
+            element_shape=tf.shape(self.like),
+            element_dtype=self.like.dtype,
+            num_elements=steps if isinstance(steps, int) else -1,
+        )
+        return tf.ensure_shape(sequence, [steps if isinstance(steps, int) else None, *self.like.shape])
+
+
+def compiled_by_xla() -> bool:
+    """Whether the graph that is being made is one for XLA (`jit_compile=True`)."""
+    return bool(GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
