@@ -105,6 +105,11 @@ zoo-latency: $(INSTALLED) ## measure the calls in docs/zoo.md again (a minute, o
 	@$(BIN)/python -m training.zoo.latency
 	@$(BIN)/python -m training.zoo.page docs/zoo.md
 
+.PHONY: comparison
+comparison: $(INSTALLED) ## train weather with each recurrence; write docs/comparison.md and its pictures (minutes)
+	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/python -m training.zoo.comparison_page docs/comparison.md weather \
+		&& rm -r $$home
+
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \

@@ -148,6 +148,20 @@ def export(name: str, version: int | None, repository: Path) -> None:
     click.echo(run_export(name, repository.absolute(), version))
 
 
+@cli.command()
+@click.argument("name")
+@click.option("--cells", default="vanilla,lstm,gru", show_default=True, help="The recurrences, with commas between.")
+@click.option("--seeds", default="0", show_default=True, help="Trainings of each, with commas between.")
+@click.option("--set", "settings", multiple=True, metavar="SETTING=VALUE", help="Any other setting, the same for all.")
+def compare(name: str, cells: str, seeds: str, settings: tuple[str, ...]) -> None:
+    """Train a model with each recurrence: same task, data and number of parameters, nested MLflow runs."""
+    quiet.import_tensorflow()
+    from seqzoo.compare import compare as lines_of
+
+    for line in lines_of(name, cells, seeds, dict(_setting(text) for text in settings), click.echo):
+        click.echo(line)
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 @click.pass_context
 def serve(ctx: click.Context) -> None:

@@ -63,7 +63,7 @@ def train(
 
     keras.utils.set_random_seed(run.seed)
     tf.config.experimental.enable_op_determinism()
-    model, walk = _prepared(task, run)
+    model, walk = prepared(task, run)
     signatures = zoo_entry.signatures(model)
     predict = in_memory(signatures["serving_default"])
 
@@ -103,7 +103,7 @@ def recorded_run(experiment: str, run: TrainingRun, progress: Progress | None) -
     return recording.recorded(experiment, f"{run.model}-seed{run.seed}", progress.run_id if progress else None)
 
 
-def _prepared(task: Task, run: TrainingRun) -> tuple[keras.Model, Walk]:
+def prepared(task: Task, run: TrainingRun) -> tuple[keras.Model, Walk]:
     """The network with its optimizer, and the way through the task's examples."""
     model = task.build()
     if isinstance(task, WalksItself):

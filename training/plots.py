@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from training.baselines.weather import Forecast, brier, mae
 
 TRUTH, FORECAST, PLAIN, MARK = "#000000", "#0072B2", "#B0B0B0", "#D55E00"
+OF_RECURRENCES = (MARK, FORECAST, "#009E73", TRUTH)
 WIDTH_INCHES, DPI = 9, 144  # as wide as a README shows it, sharp at twice that
 VALIDATION = "validation_"
 PANELS_IN_A_ROW = 3
@@ -206,6 +207,46 @@ def attention_maps(maps: Sequence[tuple[Sequence[str], Sequence[str], np.ndarray
         ax.grid(visible=False)
         ax.set_xticks(range(len(inputs)), inputs)
         ax.set_yticks(range(len(outputs)), outputs)
+    return figure
+
+
+def curves_of_recurrences(
+    curves: Mapping[str, Sequence[Mapping[str, Sequence[float]]]], names: Sequence[str]
+) -> Figure:
+    """A panel for each of the named figures over the epochs, a colour for each recurrence, a line for each seed.
+
+    curves: by recurrence, for each seed the values of each epoch by name. The legend has the mean least value."""
+    figure = _figure(WIDTH_INCHES, height=3.2)
+    for ax, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for color, (recurrence, seeds) in zip(OF_RECURRENCES, curves.items(), strict=False):
+            best = float(np.mean([min(each[name]) for each in seeds]))
+            for number, each in enumerate(seeds):
+                label = f"{recurrence}: {best:.4g}" if number == 0 else None
+                ax.plot(range(1, len(each[name]) + 1), each[name], color=color, linewidth=1.2, alpha=0.8, label=label)
+        _dress(ax, _words(name))
+        ax.legend(fontsize=8, frameon=False, title="least value", title_fontsize=8)
+        ax.set_xlabel("epoch", fontsize=8)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    return figure
+
+
+def gradients_over_time(sizes: Mapping[str, np.ndarray]) -> Figure:
+    """How large the gradient is at each time step before the last, by name, [steps] each with 1 at the last step.
+
+    Names have the form "recurrence, when": a colour for each recurrence, dashes for what is untrained."""
+    figure = _figure(WIDTH_INCHES, height=3.2)
+    ax = figure.subplots()
+    recurrences = list(dict.fromkeys(name.partition(",")[0] for name in sizes))
+    for name, values in sizes.items():
+        color = OF_RECURRENCES[recurrences.index(name.partition(",")[0]) % len(OF_RECURRENCES)]
+        steps_back = np.arange(len(values))[::-1]
+        ax.plot(
+            steps_back, values, color=color, linewidth=1.4, linestyle="--" if "untrained" in name else "-", label=name
+        )
+    _dress(ax, "size of the gradient, as a share of that at the last time step")
+    ax.set_yscale("log")
+    ax.set_xlabel("time steps back from the end", fontsize=8)
+    ax.legend(fontsize=8, frameon=False)
     return figure
 
 

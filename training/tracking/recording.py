@@ -20,14 +20,17 @@ SERVED_MODEL = Path(__file__).with_name("served_model.py")
 
 
 @contextmanager
-def recorded(experiment_id: str, name: str, run_id: str | None = None) -> Iterator[mlflow.ActiveRun]:
-    """An MLflow run around a training, with system metrics; `run_id` goes on with an earlier one.
+def recorded(
+    experiment_id: str, name: str, run_id: str | None = None, nested: bool = False
+) -> Iterator[mlflow.ActiveRun]:
+    """An MLflow run around a training, with system metrics; `run_id` goes on with an earlier one; nested: inside
+    another.
 
     Ends FINISHED, KILLED when the training was interrupted, FAILED at any other error."""
     mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
     mlflow.set_system_metrics_samples_before_logging(1)
     where = {"run_id": run_id} if run_id else {"experiment_id": experiment_id, "run_name": name}
-    active = mlflow.start_run(log_system_metrics=True, **where)
+    active = mlflow.start_run(log_system_metrics=True, nested=nested, **where)
     try:
         yield active
     except (TrainingInterruptedError, KeyboardInterrupt):
