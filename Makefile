@@ -78,6 +78,10 @@ RIVALS := .bench-serving
 RIVAL_PACKAGES := fastapi=fastapi[standard]==0.165.0 litserve=litserve==0.2.19 bentoml=bentoml==1.4.39 \
 	mlserver=mlserver==1.7.1+uvloop==0.21.0 ray=ray[serve]==2.60.0
 
+.PHONY: bench-streams
+bench-streams: $(INSTALLED) ## what it costs to stream text, and what streams gain together (a minute, on an idle machine)
+	@$(BIN)/python -m benchmarks.serving.streams 2>/dev/null
+
 .PHONY: bench-serving
 bench-serving: $(INSTALLED) ## our server beside other Python servers (about 25 minutes, on an idle machine; SHORT=1: 8)
 	@for rival in $(RIVAL_PACKAGES); do \

@@ -72,7 +72,7 @@ class Driver:
                 if not self._streams:
                     self._thread = None
                     return []
-                ready = [stream for stream in self._streams if stream.gone() or not stream.outbox.full]
+                ready = [stream for stream in self._streams if stream.gone() or stream.outbox.has_room()]
                 if ready:
                     return ready
                 self._changed.wait()

@@ -45,16 +45,19 @@ class Outbox:
         self.changed: Callable[[], None] = _nothing  # tells the maker that there is room again, or that it is closed
         self._wake = wake
         self._events: deque[Event] = deque()
+        self._awaited = False  # the maker waits for room
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to take."""
         return not self._events
 
-    @property
-    def full(self) -> bool:
-        """Whether the maker is to wait."""
-        return len(self._events) >= MOST_WAITING
+    def has_room(self) -> bool:
+        """Whether the maker may go on; if not, it is told by `changed` when it may."""
+        if len(self._events) < MOST_WAITING:
+            return True
+        self._awaited = True
+        return len(self._events) < MOST_WAITING  # the taker may have looked just before
 
     def put(self, event: Event) -> None:
         """One more; never waits."""
@@ -63,10 +66,11 @@ class Outbox:
 
     def take(self) -> list[Event]:
         """All that is there, in order."""
-        was_full, taken = self.full, []
+        taken: list[Event] = []
         while self._events:
             taken.append(self._events.popleft())
-        if was_full:
+        if self._awaited:
+            self._awaited = False
             self.changed()
         return taken
 

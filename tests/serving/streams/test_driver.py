@@ -41,7 +41,7 @@ def test_a_client_that_takes_nothing_stops_its_own_stream_only(text_server):
     slow = Client(text_server, "endless", max_tokens=500)
     other = Client(text_server, "endless", max_tokens=500)
     assert len(other.take_all()) == 501
-    wait_until(lambda: slow.outbox.full)
+    wait_until(lambda: not slow.outbox.has_room())
     assert len(slow.stream.text_tokens) == MOST_WAITING
     *tokens, last = slow.take_all()
     assert "".join(token.text for token in tokens) == "ba" * 250
