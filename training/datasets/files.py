@@ -1,8 +1,10 @@
 """Where the file of a data set lies: given by the user, shipped with the package, or downloaded once."""
 
+import gzip
 import hashlib
 import importlib.resources
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +40,7 @@ on_stderr = partial(click.echo, err=True)
 
 
 def locate(file: DataFile, show: Callable[[str], object] = on_stderr) -> Path:
-    """The file on this machine, its checksum verified.
+    """The file on this machine, its checksum verified; packed by gzip (.gz) where it lies so in `SEQZOO_DATA`.
 
     Looks into `SEQZOO_DATA`/<data set>/ where the variable is set, then among the files that ship, then into
     `SEQZOO_HOME`/data/<data set>/, where a missing file is downloaded to, once. show: told of a download, with the
@@ -53,8 +55,8 @@ def locate(file: DataFile, show: Callable[[str], object] = on_stderr) -> Path:
 
 
 def digest_of(path: Path) -> str:
-    """The sha256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as stream:
+    """The sha256 of a file, 64 hexadecimal digits; of what is packed in one whose name ends in .gz."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -69,15 +71,18 @@ def _given_by_the_user(file: DataFile) -> Path | None:
             "Make it, or unset SEQZOO_DATA."
         )
     path = folder / file.data_set / file.name
-    return _verified(path, file) if path.exists() else None
+    packed = path.with_name(f"{path.name}.gz")
+    found = path if path.exists() or not packed.exists() else packed
+    return _verified(found, file) if found.exists() else None
 
 
 def _verified(path: Path, file: DataFile) -> Path:
     try:
         found = digest_of(path)
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:  # the latter two: packed, and damaged
         raise InputError(
-            f"{path} cannot be read: {error.strerror}; expected {_expected(file)}. Put it there, from {file.url}."
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; expected {_expected(file)}. "
+            f"Put it there, from {file.url}."
         ) from None
     if found != file.sha256:
         raise InputError(

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import http.server
 import socketserver
@@ -97,6 +98,22 @@ def test_the_file_of_the_user_is_taken_and_nothing_is_downloaded(own, file, orig
     assert locate(file) == own / "etth1" / "ETTh1.csv"
     assert origin.asked == []
     assert not home.exists()
+
+
+def test_a_packed_file_of_the_user_is_taken_by_the_checksum_of_what_is_packed(own, file, origin):
+    packed = own / "etth1" / "ETTh1.csv.gz"
+    packed.write_bytes(gzip.compress(CONTENT))
+    assert locate(file) == packed
+    assert origin.asked == []
+    (own / "etth1" / "ETTh1.csv").write_bytes(CONTENT)
+    assert locate(file) == own / "etth1" / "ETTh1.csv"
+
+
+def test_a_packed_file_of_the_user_that_is_damaged_is_an_error(own, file):
+    packed = own / "etth1" / "ETTh1.csv.gz"
+    packed.write_bytes(gzip.compress(CONTENT)[:-20])
+    with pytest.raises(InputError, match=r"ETTh1\.csv\.gz cannot be read: .*; expected 33000 bytes .* Put it"):
+        locate(file)
 
 
 def test_a_file_of_the_user_with_another_checksum_is_an_error_and_not_passed_over(own, file, origin):
