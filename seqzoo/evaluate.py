@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from models.zoo import entry
 from seqzoo.ask import connect
 from training.evaluation import Evaluation
 from training.evaluation import evaluate as run_evaluation
@@ -27,10 +28,11 @@ def evaluate(
     where = repository or default_repository()
     if endpoint is None:
         return lines(model, run_evaluation(model, where, version, data))
+    signature = entry(model).evaluated
     with connect(endpoint, SECONDS, token, roots) as server:
 
         def predict(inputs: Arrays) -> Arrays:
-            answer: Arrays = server.predict(model, inputs, signature_name="serving_default", version=version)
+            answer: Arrays = server.predict(model, inputs, signature_name=signature, version=version)
             return answer
 
         return lines(model, run_evaluation(model, where, None, data, (endpoint, predict)))

@@ -45,7 +45,7 @@ def evaluate(
     version here. Raises InputError when there is no such version, or for data that cannot be used."""
     if server is None:
         folder = _folder(model, repository, version)
-        source, predict, lineage = str(folder), exported(folder), repositories.lineage(folder)
+        source, predict, lineage = str(folder), exported(folder, entry(model).evaluated), repositories.lineage(folder)
     else:
         (source, predict), lineage = server, _newest_lineage(model, repository)
     if entry(model).data is None:

@@ -65,7 +65,7 @@ def train(
     tf.config.experimental.enable_op_determinism()
     model, walk = prepared(task, run)
     signatures = zoo_entry.signatures(model)
-    predict = in_memory(signatures["serving_default"])
+    predict = in_memory(signatures[zoo_entry.evaluated])
 
     with recorded_run(experiment, run, progress) as active:
         if progress is None:
@@ -73,6 +73,8 @@ def train(
             mlflow.log_params(run.parameters())
             recording.log_data(task.data)
             recording.log_environment()
+        if task.data.split:
+            say(f"Data {task.data.name}: {task.data.split}")
         say(f"Training {run.model}: run {active.info.run_id} in experiment {run.model!r} at {store.uri()}")
 
         def validate() -> Mapping[str, float]:

@@ -30,6 +30,7 @@ class Entry:
     network: its dataclass. task: the form of slide S12. data: the data set it is trained on, None where the weights
     are given. metric: the validation figure, lower is better, by which one version is better than another.
     signatures(model): the SavedModel's signatures by name, each a tf.function of named tensors to named tensors.
+    evaluated: the one of them whose answers are measured.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Entry:
     metric: str
     summary: str
     signatures: Callable[[Any], Mapping[str, Any]]
+    evaluated: str = "serving_default"

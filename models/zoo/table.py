@@ -12,6 +12,7 @@ ZOO = {
     "g2p": "models.zoo.g2p",
     "intent-slots": "models.zoo.intent_slots",
     "speaker": "models.zoo.speaker",
+    "tagger": "models.zoo.tagger",
     "weather": "models.zoo.weather",
     "xor": "models.zoo.xor",
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from models.zoo import entry
 from tests.training import made_up
+from tests.training.sentences import write_treebank
 from tests.training.utterances import write_utterances
 from training.export.card import card
 from training.export.saved_model import write
@@ -20,11 +21,13 @@ DATA: dict[str, Callable[[Path], Path]] = {  # by entry whose data do not ship: 
     "g2p": made_up.pairs_file,
     "intent-slots": write_utterances,
     "speaker": made_up.ts_file,
+    "tagger": write_treebank,
 }
 SETTINGS: dict[str, dict[str, str]] = {  # by entry whose network is too large for a test
     "char-lm": {"embedding": "4", "units": "8", "batch_size": "4", "unroll_steps": "16"},
     "forecast": {"look_back": "24", "segment": "12", "horizon": "24", "units": "8", "batch_size": "8"},
     "g2p": {"embedding": "4", "encoder_units": "4", "decoder_units": "8"},
+    "tagger": {"word_units": "8", "spelling_units": "8", "units": "8"},
 }
 
 

@@ -12,6 +12,7 @@ TASKS = {
     "g2p": "training.tasks.g2p",
     "intent-slots": "training.tasks.intent_slots",
     "speaker": "training.tasks.speaker",
+    "tagger": "training.tasks.tagger",
     "weather": "training.tasks.weather",
 }
 

@@ -13,7 +13,7 @@ from training.outcomes import Outcome
 from training.run import TrainingRun
 
 Arrays = Mapping[str, np.ndarray]
-Predict = Callable[[Arrays], Arrays]  # the inputs of `serving_default` to its outputs
+Predict = Callable[[Arrays], Arrays]  # the inputs of the signature that is evaluated to its outputs
 Part = Literal["validation", "test"]
 
 

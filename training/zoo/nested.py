@@ -48,11 +48,12 @@ def train_nested(
     at_start: gets the untrained network. after_epoch: gets each epoch's figures; a StoppedError that it raises ends the
     run as finished, with its text as the tag `stopped`, and is raised again."""
     task: Task = task_module(run.model).prepare(run)
-    metric = entry(run.model).metric
+    zoo_entry = entry(run.model)
+    metric = zoo_entry.metric
     keras.utils.set_random_seed(run.seed)
     tf.config.experimental.enable_op_determinism()
     model, walk = prepared(task, run)
-    predict = in_memory(entry(run.model).signatures(model)["serving_default"])
+    predict = in_memory(zoo_entry.signatures(model)[zoo_entry.evaluated])
     at_start(model)
 
     def validate() -> dict[str, float]:

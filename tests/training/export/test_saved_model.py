@@ -136,7 +136,7 @@ def test_packed_and_unpacked_in_full_precision_graph_and_variables_are_the_same(
 def test_figures_counted_by_example_are_those_of_the_whole(made):
     if not isinstance(made.task, CountsEachExample):
         pytest.skip("the task has no intervals")
-    predict = in_memory(made.signatures["serving_default"])
+    predict = in_memory(made.signatures[entry(made.task.run.model).evaluated])
     for part in ("validation", "test"):
         outcomes, expected = made.task.outcomes(predict, part), made.task.evaluate(predict, part)
         assert {name: outcome.figure() for name, outcome in outcomes.items()} == pytest.approx(expected)

@@ -6,6 +6,7 @@ import pytest
 
 from models.zoo import entry
 from tests.training import made_up, small
+from tests.training.sentences import write_treebank
 from tests.training.utterances import write_utterances
 from training import checkpoint
 from training.errors import InputError
@@ -16,11 +17,13 @@ from training.tracking import store
 from training.zoo import comparison
 from training.zoo.comparison import compare, parameters_of, units_for
 
-EXCHANGEABLE = {"weather": None, "speaker": made_up.ts_file, "intent-slots": write_utterances}
+EXCHANGEABLE = {"weather": None, "speaker": made_up.ts_file, "intent-slots": write_utterances, "tagger": write_treebank}
 SETTINGS = {"epochs": "1", "window_days": "7"}
 
 
-@pytest.mark.parametrize(("name", "cell"), [("weather", "vanilla"), ("speaker", "lstm"), ("intent-slots", "gru")])
+@pytest.mark.parametrize(
+    ("name", "cell"), [("weather", "vanilla"), ("speaker", "lstm"), ("intent-slots", "gru"), ("tagger", "gru")]
+)
 def test_a_network_answers_its_examples_with_another_recurrence(name, cell, tmp_path):
     module, data = task_module(name), EXCHANGEABLE[name]
     task = module.prepare(with_settings(module.RUN, {"cell": cell, "units": "4"}), data and data(tmp_path))
