@@ -114,6 +114,14 @@ comparison: $(INSTALLED) ## train weather with each recurrence; write docs/compa
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/python -m training.zoo.comparison_page docs/comparison.md weather \
 		&& rm -r $$home
 
+STEPS ?= 1000000
+SEED ?= 1
+
+.PHONY: soak-sequences
+soak-sequences: $(INSTALLED) $(DEBIAN)/.tried ## sequences under faults, on each store (a million steps, about an hour; STEPS=10000: minutes)
+	@$(BIN)/python -m tests.serving.sequences.checker --steps $(STEPS) --seed $(SEED) \
+		--save benchmarks/results/soak_sequences.json
+
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \
