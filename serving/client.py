@@ -32,6 +32,7 @@ from serving.dtypes import DTYPES
 from serving.errors import Code
 from serving.http_codes import code_of
 from serving.sequence_client import Sequence
+from serving.sequences.special_inputs import ID, SPECIAL, STEP
 from serving.stream_client import CODEC, METHOD, Fields, Generates, Generation, grpc_events, message, rest_events
 
 Arrays = Mapping[str, Any]
@@ -180,8 +181,10 @@ class RestClient(_Client, Generates):
         signature_name: str = "",
         version: int | None = None,
         label: str | None = None,
+        outputs: Listed[str] = (),
     ) -> dict[str, np.ndarray]:
-        """Output alias -> array with the dtype that the signature declares; inputs as for GrpcClient.
+        """Output alias -> array with the dtype that the signature declares; inputs as for GrpcClient; outputs: only
+        these of all that the server sends.
 
         Raises ClientError with the server's text and the code that its HTTP status stands for."""
         path = _path(model, version, label)
@@ -189,8 +192,16 @@ class RestClient(_Client, Generates):
         body = f'{{"signature_name":{json.dumps(signature_name)},"inputs":{{{",".join(members)}}}}}'
         found = json.loads(self._request("POST", f"{path}:predict", body.encode()))["outputs"]
         declared = self._declared(path, signature_name or "serving_default")
-        values = found if len(declared) > 1 else {next(iter(declared)): found}
-        return {alias: _from_json(value, declared[alias]["dtype"]) for alias, value in values.items()}
+        named = len(declared) > 1 or any(alias in inputs for alias in SPECIAL)
+        values = found if named else {next(iter(declared)): found}
+        dtypes = {alias: info["dtype"] for alias, info in declared.items()}
+        number = isinstance(np.asarray(values.get(ID)).reshape(-1)[0], np.integer)
+        dtypes |= {ID: "DT_UINT64" if number else "DT_STRING", STEP: "DT_INT64"}
+        return {a: _from_json(value, dtypes[a]) for a, value in values.items() if not outputs or a in outputs}
+
+    def sequence(self, model: str, *others: "RestClient", **options: Any) -> Sequence:
+        """As that of GrpcClient."""
+        return Sequence([self, *others], model, **options)
 
     def status(self, model: str, version: int | None = None) -> States:
         """Version -> state, of every version that the server has seen, highest first."""

@@ -12,7 +12,9 @@ import numpy as np
 from serving.errors import Code, FailedPreconditionError, ServingError
 
 GO_ON, START, END = 0, 1, 2
-REPEATED = (Code.UNAVAILABLE, Code.ABORTED)  # a broken connection is UNAVAILABLE
+# A broken connection is UNAVAILABLE; ABORTED over HTTP is 409, which a client takes for ALREADY_EXISTS, and which no
+# other sequence can cause: none has the id.
+REPEATED = (Code.UNAVAILABLE, Code.ABORTED, Code.ALREADY_EXISTS)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
 
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from serving.client import GrpcClient
+from serving.client import GrpcClient, RestClient
 from serving.errors import Code, ServingError
+from serving.http_codes import code_of
 from serving.sequence_client import Sequence
 from serving.server import ModelServer
 from tests.serving.sequences import models
@@ -61,6 +62,37 @@ def test_what_is_lost_is_asked_again_and_counted_once(client, code):
         np.testing.assert_array_equal(sequence.end({"x": chunks[-1]})["y"], sums(*chunks))
     assert lossy.calls == 3 * len(chunks)
     assert len(pauses) == 2 * len(chunks)
+
+
+def test_over_http_it_is_the_same(served, client):
+    a, b = chunk(2, 1)
+    with RestClient(f"http://localhost:{served.rest_port}", timeout=10) as rest, rest.sequence("m") as sequence:
+        np.testing.assert_array_equal(sequence.step({"x": a})["y"], sums(a))
+        answer = sequence.step({"x": b.tolist()}, outputs=["number"])
+        assert {alias: array.tolist() for alias, array in answer.items()} == {"number": [[3]]}
+        assert sequence.end() == {}
+        special = {"sequence_id": np.array([7], np.uint64), "sequence_control_input": np.array([1], np.uint32)}
+        found = rest.predict("m", {"x": a, "sequence_step": np.array([0]), **special}, signature_name="step")
+        assert (found["sequence_id"].tolist(), found["sequence_id"].dtype) == ([7], np.uint64)
+        assert (found["sequence_step"].tolist(), found["sequence_step"].dtype) == ([0], np.int64)
+        special["sequence_control_input"][0] = 2
+        assert rest.predict("m", special, signature_name="step")["sequence_id"] == [7]
+
+
+def test_a_sequence_taken_over_is_asked_again_over_http_too():
+    a, asked = chunk(1)[0], []
+
+    class TakenOver:
+        def predict(self, *args, **more):
+            asked.append(args)
+            if len(asked) == 2:
+                raise ServingError("Sequence x was taken over by another server; repeat the step", code_of(409))
+            return {"y": sums(a)}
+
+    sequence = Sequence([TakenOver()], "m", pause=lambda _: None)
+    sequence.step({"x": a})
+    np.testing.assert_array_equal(sequence.step({"x": a})["y"], sums(a))
+    assert [args[1]["sequence_step"].tolist() for args in asked] == [[0], [1], [1]]
 
 
 def test_the_next_server_of_the_list_is_asked_when_one_is_lost(client):
