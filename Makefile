@@ -118,7 +118,7 @@ STEPS ?= 1000000
 SEED ?= 1
 
 .PHONY: soak-sequences
-soak-sequences: $(INSTALLED) $(DEBIAN)/.tried ## sequences under faults, on each store (a million steps, about an hour; STEPS=10000: minutes)
+soak-sequences: $(INSTALLED) $(DEBIAN)/.tried ## sequences under faults, on each store (a million steps: an hour or more; STEPS=10000: minutes)
 	@$(BIN)/python -m tests.serving.sequences.checker --steps $(STEPS) --seed $(SEED) \
 		--save benchmarks/results/soak_sequences.json
 
