@@ -21,7 +21,7 @@ Made by `make comparison`: the same task, data, settings and number of trained p
 a GRU, with the seeds {seeds}. `seqzoo compare NAME --cells vanilla,lstm,gru` does the same for one model, and logs one
 MLflow run with a nested run for each. The settings are those of the zoo's own network, chosen for its recurrence and
 not anew for the others. A table has the mean over the seeds with the least and the greatest. Dashes in the pictures of
-the gradient are untrained weights.
+the gradient are untrained weights; a share below some 1e-21 is too small for float32 and is shown as 0.
 """
 
 
