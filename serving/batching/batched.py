@@ -76,6 +76,10 @@ class BatchedServable(Servable):
             self._metrics.input_batch_size.observe(rows)
         return self._scheduler.submit(self._queue(feeds, fetches), feeds, rows, timeout_ms)
 
+    def check_dtypes(self, feeds: Mapping[str, np.ndarray]) -> None:
+        """As Servable.check_dtypes."""
+        self._inner.check_dtypes(feeds)
+
     def _queue(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> Queue:
         key = frozenset(feeds), frozenset(fetches)
         with self._queues_lock:
