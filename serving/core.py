@@ -4,7 +4,8 @@ In TensorFlow Serving: model_servers/server_core.cc, ServerCore::ReloadConfig.""
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from serving import model_config
@@ -15,6 +16,7 @@ from serving.model_config import ModelConfig
 from serving.sources.folders import FolderSource
 
 log = logging.getLogger(__name__)
+LOOK_SECONDS = 0.5  # between two looks whether the caller of a reload that waits is still there
 
 
 class ServerCore:
@@ -33,12 +35,13 @@ class ServerCore:
         """Applies the first configuration."""
         self.reload(config, what="servable")
 
-    def reload(self, config: Any, what: str = "model") -> None:
+    def reload(self, config: Any, what: str = "model", gone: Callable[[], bool] = lambda: False) -> None:
         """Applies a ModelServerConfig; returns when each name that is new has a version that is AVAILABLE.
 
+        gone: whether the caller has gone; nothing is waited for then, what is applied stays so.
         Raises ServingError with TensorFlow Serving's text. After FAILED_PRECONDITION for a label everything is as
         before; after UNKNOWN, for a new model that failed to load, the configuration is in force."""
-        with self._reloading:
+        with self._turn(gone):
             self._check_kind(config)
             if not config.HasField("model_config_list"):
                 self._config = config
@@ -51,7 +54,7 @@ class ServerCore:
             self._config, self._models = config, models
             since = self.manager.states.moment()
             self._source.update(models)
-            self._wait_for(new, since, what)
+            self._wait_for(new, since, what, gone)
             if any(entry.HasField("logging_config") for entry in config.model_config_list.config):
                 raise InvalidArgumentError("No request-logger-creator provided.")
 
@@ -69,14 +72,32 @@ class ServerCore:
                 "another."
             )
 
-    def _wait_for(self, names: list[str], since: int, what: str) -> None:
-        """Waits, without limit, until each name has a version that is AVAILABLE or failed; raises for those failed.
+    @contextmanager
+    def _turn(self, gone: Callable[[], bool]) -> Iterator[None]:
+        """One reload at a time: one that waits for a model that never comes would keep all others from theirs, and a
+        thread of the server, if it went on when its caller has gone."""
+        while not self._reloading.acquire(timeout=LOOK_SECONDS):
+            self._check_waiting(gone)
+        try:
+            yield
+        finally:
+            self._reloading.release()
 
-        since: what ended before that moment does not count, a name that was dropped may come again."""
-        states = self.manager.states
-        states.wait_until(lambda: self._stopping or states.settled(names, since))
+    def _check_waiting(self, gone: Callable[[], bool]) -> None:
         if self._stopping:
             raise CancelledError("The server is shutting down.")
+        if gone():
+            raise CancelledError("The caller of the reload has gone.")
+
+    def _wait_for(self, names: list[str], since: int, what: str, gone: Callable[[], bool]) -> None:
+        """Waits, as long as the caller does, until each name has a version that is AVAILABLE or failed.
+
+        Raises for those that failed. since: what ended before that moment does not count, a name that was dropped may
+        come again."""
+        states = self.manager.states
+        while not states.wait_until(lambda: self._stopping or states.settled(names, since), LOOK_SECONDS):
+            self._check_waiting(gone)
+        self._check_waiting(lambda: False)
         failed = states.failures(names, since)
         if failed:
             reasons = "".join(

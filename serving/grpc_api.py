@@ -219,7 +219,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
                 "supported"
             )
-        increases = self._calls.reload(request.config, request.metric_names)
+        increases = self._calls.reload(request.config, request.metric_names, lambda: not context.is_active())
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         for name, increase in increases.items():

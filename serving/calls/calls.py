@@ -1,6 +1,6 @@
 """The calls that the server answers, in terms of numpy and of the messages that stand for themselves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -70,10 +70,12 @@ class Calls(Inference):
         """Name -> label -> version, as the configuration has them."""
         return self._core.labels.all()
 
-    def reload(self, config: Any, metric_names: Sequence[str] = ()) -> dict[str, int]:
-        """Puts a ModelServerConfig in force; raises ServingError when it cannot.
+    def reload(
+        self, config: Any, metric_names: Sequence[str] = (), gone: Callable[[], bool] = lambda: False
+    ) -> dict[str, int]:
+        """Puts a ModelServerConfig in force; raises ServingError when it cannot. gone: whether the caller has gone.
 
         Returns by how much each of these metrics grew meanwhile; 0 for one that is not there."""
         before = {name: self._metrics.first(name) for name in metric_names}
-        self._core.reload(config)
+        self._core.reload(config, gone=gone)
         return {name: self._metrics.first(name) - count for name, count in before.items()}

@@ -92,6 +92,27 @@ def test_a_reload_speaks_of_models_and_stays_applied_when_a_new_one_fails(core, 
     wait_until(lambda: core.manager.available("a") == [])
 
 
+def test_a_reload_whose_caller_has_gone_waits_no_longer_for_its_models_or_its_turn(core, config):
+    core.start(config(a=([1],)))
+    gone, found = threading.Event(), []
+    lists = [config(a=([1],), never=([],)), config(a=([1],), nor=([],))]  # the first to come keeps the other waiting
+    for missing in lists:
+        (_, entry) = missing.model_config_list.config
+        entry.base_path += "/absent"
+    threads = [
+        threading.Thread(target=lambda c=c: found.append(refused(lambda: core.reload(c, gone=gone.is_set))))
+        for c in lists
+    ]
+    for thread in threads:
+        thread.start()
+    gone.set()
+    for thread in threads:
+        thread.join(30)
+    assert found == ["CANCELLED: The caller of the reload has gone."] * 2
+    core.reload(config(b=([1],)))
+    assert core.manager.available("b") == [1]
+
+
 def test_a_new_list_replaces_the_old_one(core, config):
     core.start(config(a=([1],), b=([1],)))
     core.reload(config(b=([1],), c=([5],)))
