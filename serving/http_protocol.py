@@ -8,6 +8,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.http_limits import LINGER_SECONDS, SLOWEST_BYTES_PER_SECOND, Connections, HttpLimits
+from serving.observing import request_id
 
 NOT_IMPLEMENTED = b"<html><head><title>501 Not Implemented</title></head><body><h1>Not Implemented</h1></body></html>\n"
 
@@ -138,9 +139,14 @@ class Protocol(HttpToolsProtocol):
             self.cycle.disconnected = self.cycle.response_complete = True
             self.cycle.message_event.set()  # the application, which waits for the rest, learns that none comes
         content = b'{\n    "error": "%s"\n}' % text.encode()
-        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(content)
-        self.transport.write(STATUS_LINE[status] + head + content)
+        head = b"content-type: application/json\r\nconnection: close\r\nx-request-id: %s\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head % (self._request_id(), len(content)) + content)
         self.flow.resume_reading()
+
+    def _request_id(self) -> bytes:
+        """The caller's, as far as its headers have come."""
+        given = [value for name, value in self.headers if name == request_id.HEADER.encode()]
+        return request_id.accepted(given[-1].decode("latin-1") if given else None).encode()
 
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -90,11 +90,13 @@ class RestApi:
         metrics_path: str = "",
         max_concurrent_calls: int = 0,
         observer: Observer | None = None,
+        with_tokens: bool = False,
     ) -> None:
         """timeout_in_ms: the longest a call may take, <= 0 for no limit; cors: add the headers for browsers;
         metrics_path: where Prometheus finds the metrics, empty for nowhere; max_concurrent_calls: one beyond is
-        refused, 0 for no limit."""
+        refused, 0 for no limit; with_tokens: /openapi.json says that each call wants one."""
         self._calls = calls
+        self._with_tokens = with_tokens
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
@@ -171,7 +173,7 @@ class RestApi:
 
     def _openapi(self) -> bytes:
         """The description of this API."""
-        return openapi.document(self._calls.loaded(), self._calls.labels())
+        return openapi.document(self._calls.loaded(), self._calls.labels(), self._with_tokens)
 
     def _monitoring(self, target: str) -> Answer:
         """The metrics, for Prometheus: any method, but no query string."""

@@ -12,7 +12,7 @@ from serving.signature import Signature
 
 PATH = "/openapi.json"
 Signatures = Mapping[str, Signature]
-ERRORS = (400, 401, 403, 404, 409, 413, 429, 499, 500, 501, 503, 504)
+ERRORS = (400, 401, 403, 404, 408, 409, 413, 429, 431, 499, 500, 501, 503, 504)
 COMPONENTS: Schema = {
     "Error": {
         "type": "object",
@@ -65,9 +65,11 @@ COMPONENTS: Schema = {
 }
 
 
-def document(models: Mapping[str, Mapping[int, Signatures]], labels: Mapping[str, Mapping[str, int]]) -> bytes:
+def document(
+    models: Mapping[str, Mapping[int, Signatures]], labels: Mapping[str, Mapping[str, int]], with_tokens: bool = False
+) -> bytes:
     """The document as JSON. models: name -> version -> signatures, of those that are loaded; labels: name -> label ->
-    version."""
+    version; with_tokens: each call wants one."""
     paths: Schema = {}
     for name, versions in sorted(models.items()):
         if versions:
@@ -79,7 +81,7 @@ def document(models: Mapping[str, Mapping[int, Signatures]], labels: Mapping[str
                 if version in versions:
                     of = f"{name}, label {label}"
                     paths |= _paths(f"{root}/labels/{quote(label, safe='')}", of, versions[version])
-    found = {
+    found: Schema = {
         "openapi": "3.1.0",
         "info": {
             "title": "seqzoo model server",
@@ -89,6 +91,9 @@ def document(models: Mapping[str, Mapping[int, Signatures]], labels: Mapping[str
         "paths": paths,
         "components": {"schemas": COMPONENTS},
     }
+    if with_tokens:
+        found["components"] |= {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
+        found["security"] = [{"token": []}]
     return json.dumps(found, indent=1).encode()
 
 

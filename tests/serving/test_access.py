@@ -200,5 +200,7 @@ def test_a_refusal_carries_the_id_of_its_request(guarded, stub):
 def test_the_description_of_the_api_wants_a_token_as_well(guarded):
     rest = Rest(guarded.rest_port)
     assert rest.get("/openapi.json").status_code == 401
-    answer = requests.get(f"{rest.root}/openapi.json", headers=bearer(WEB), timeout=30)
-    assert "/v1/models/tf1:predict" in answer.json()["paths"]
+    found = requests.get(f"{rest.root}/openapi.json", headers=bearer(WEB), timeout=30).json()
+    assert "/v1/models/tf1:predict" in found["paths"]
+    assert found["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}
+    assert found["security"] == [{"token": []}]

@@ -1,6 +1,7 @@
 """How much and how long, over real sockets. The server's sweeps are a hundred times faster here than in use."""
 
 import gzip
+import re
 import socket
 import threading
 import time
@@ -82,6 +83,26 @@ def test_a_body_that_is_too_large_is_413_before_it_comes(limited, connect):
     assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\ncontent-type: application/json\r\n")
     assert LARGE_BODY.encode() in answer
     good_is_answered(limited)
+
+
+def request_id_of(answer):
+    return re.search(rb"x-request-id: (\S+)\r\n", answer)[1]
+
+
+def test_refusals_carry_the_id_of_their_request_as_far_as_it_has_come(limited, connect):
+    given = POST + b"X-Request-Id: mine\r\n"
+    for sent, status, found in (
+        (given + b"Content-Length: 99999\r\n\r\n", 413, b"mine"),
+        (given + b"X: " + b"x" * 3000 + b"\r\n\r\n", 431, b"mine"),
+        (given + b"Content-Length: 9\r\n\r\n{", 408, b"mine"),
+        (b"GET /", 408, b"[0-9a-f]{16}"),
+        (POST + b"X-Request-Id: a b\r\nContent-Length: 99999\r\n\r\n", 413, b"[0-9a-f]{16}"),
+    ):
+        sock = connect()
+        sock.sendall(sent)
+        answer = everything(sock)
+        assert statuses(answer) == [status]
+        assert re.fullmatch(found, request_id_of(answer))
 
 
 def test_who_sends_its_large_body_to_the_end_finds_the_answer(limited):
@@ -233,9 +254,12 @@ def test_one_call_too_many_is_refused_at_once_on_both_faces(limited):
         for _ in range(4):
             assert entered.acquire(timeout=30)
         began = time.monotonic()
-        assert rest.error("kinds", {"signature_name": "steps", "inputs": steps}) == (
+        body = {"signature_name": "steps", "inputs": steps}
+        assert rest.error("kinds", body) == (
             429, "2 requests are being answered, which is the limit; ask again later",
         )  # fmt: skip
+        answer = rest.post("/v1/models/kinds:predict", body, **{"x-request-id": "mine"})
+        assert (answer.status_code, answer.headers["x-request-id"]) == (429, "mine")
         assert refused(stub.prediction.Predict, request, timeout=30)[0] == "RESOURCE_EXHAUSTED"
         assert time.monotonic() - began < 5
         assert rest.get("/v1/models/kinds").ok, "what runs no model is answered"

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
     status_code_conformance,
 )
 
+from serving.openapi.document import document  # noqa: E402
 from serving.server import ModelServer  # noqa: E402
 
 CONFORMANCE = [
@@ -42,6 +43,16 @@ def test_the_document_keeps_the_rules_of_openapi(described):
     schemathesis.openapi.from_dict(described).validate()
 
 
+def test_without_tokens_it_asks_for_none(described):
+    assert "security" not in described
+    assert "securitySchemes" not in described["components"]
+
+
+def test_with_tokens_it_keeps_the_rules_as_well(server):
+    found = document(server.calls.loaded(), server.calls.labels(), with_tokens=True)
+    schemathesis.openapi.from_dict(json.loads(found)).validate()
+
+
 def test_each_path_answers(rest, described):
     for path, operations in described["paths"].items():
         for method in operations:
@@ -54,7 +65,8 @@ def test_a_model_that_goes_leaves_the_document_and_odd_names_are_encoded(tmp_pat
     base = tmp_path / "m"
     base.mkdir()
     (base / "1").symlink_to(written["scale"])
-    with ModelServer.on_free_ports(model_name="a b/ü{x}", model_base_path=str(base)) as server:
+    flags = {"model_name": "a b/ü{x}", "model_base_path": str(base), "file_system_poll_wait_seconds": 0}
+    with ModelServer.on_free_ports(**flags) as server:
         url = f"http://localhost:{server.rest_port}"
         (path,) = [p for p in requests.get(f"{url}/openapi.json", timeout=30).json()["paths"] if p.endswith("x%7D")]
         assert requests.get(url + path, timeout=30).json()["model_version_status"][0]["state"] == "AVAILABLE"
