@@ -122,6 +122,11 @@ soak-sequences: $(INSTALLED) $(DEBIAN)/.tried ## sequences under faults, on each
 	@$(BIN)/python -m tests.serving.sequences.checker --steps $(STEPS) --seed $(SEED) \
 		--save benchmarks/results/soak_sequences.json
 
+.PHONY: soak
+soak: $(INSTALLED) ## the long tests of the server: 100,000 inputs at random, 500 version swaps under load (about an hour)
+	@$(BIN)/python -m benchmarks.serving.soak --save benchmarks/results/soak.json; held=$$?; \
+		$(BIN)/python -m benchmarks.serving.soak.report benchmarks/results/soak.json docs/soak.md; exit $$held
+
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run
 	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/seqzoo train weather \

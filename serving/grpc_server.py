@@ -12,6 +12,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from serving.errors import InvalidArgumentError
 from serving.grpc_api import ModelService, PredictionService
+from serving.grpc_receiving import Receiving
 from serving.health import Health
 
 LARGEST_MESSAGE = (1 << 31) - 1
@@ -59,12 +60,15 @@ class GrpcServer:
         max_concurrent_calls: int = 0,
         max_receive_bytes: int = LARGEST_MESSAGE,
         others: Sequence[Service] = (),
+        receive_timeout_seconds: float = 0,
     ) -> None:
         """threads: how many calls run at once; arguments: of the gRPC core; credentials: None for plain connections;
         with_health: offer grpc.health.v1.Health as well; interceptors: see each call before it is read;
         max_concurrent_calls: one beyond is refused at once, 0 for no limit; max_receive_bytes: of one request;
-        others: services beside those of the stock server."""
+        others: services beside those of the stock server;
+        receive_timeout_seconds: how long its message may take to come, 0 for no limit."""
         self._credentials = credentials
+        self._receiving = Receiving(receive_timeout_seconds, threads)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
         options: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", max_receive_bytes),
@@ -74,7 +78,7 @@ class GrpcServer:
         self._server = grpc.server(
             self._executor,
             options=options,
-            interceptors=interceptors,
+            interceptors=[self._receiving, *interceptors],
             maximum_concurrent_rpcs=max_concurrent_calls or None,
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
@@ -107,6 +111,7 @@ class GrpcServer:
 
     def start(self) -> None:
         """Begins to answer."""
+        self._receiving.start()
         self._server.start()
 
     def stop(self, grace_seconds: float) -> threading.Event:
@@ -118,4 +123,5 @@ class GrpcServer:
 
     def shutdown(self, wait: bool) -> None:
         """Ends the threads; stop() comes first."""
+        self._receiving.stop()
         self._executor.shutdown(wait=wait)

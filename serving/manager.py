@@ -37,9 +37,10 @@ class Manager:
         num_unload_threads: int = 0,
         clock: Clock | None = None,
         holds: Holds | None = None,
+        after_unload: Callable[[], object] | None = None,
     ) -> None:
         """holds: asked before a version is unloaded, again and again; as long as it says so the version stays, but is
-        no default any more."""
+        no default any more. after_unload: called each time that one has been, while the server goes on."""
         self.states = states
         self._loader = loader
         self._policy = policy
@@ -48,6 +49,7 @@ class Manager:
         self._load_executor = _executor(num_load_threads, "load")
         self._unload_executor = _executor(num_unload_threads, "unload")
         self.holds = holds
+        self._after_unload = after_unload
         self._lock = threading.RLock()
         self._wanted: dict[str, Mapping[int, str]] = {}
         self._harnesses: dict[tuple[str, int], Harness] = {}
@@ -222,6 +224,8 @@ class Manager:
             self._serving[harness.name] = kept
         if not harness.close_when_idle(timeout_seconds):
             return False
+        if self._after_unload is not None and not self._stopping:
+            self._after_unload()
         with self._lock:
             harness.stage = Stage.ENDED
         log.info("Done unloading servable version %s", harness)

@@ -16,6 +16,7 @@ LIMITS = (
     "rest_api_max_header_bytes",
     "rest_api_receive_timeout_seconds",
     "rest_api_keep_alive_seconds",
+    "grpc_receive_timeout_seconds",
 )
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -195,6 +196,11 @@ class ServerOptions:
     )
     grpc_max_receive_message_bytes: int = flag(
         (1 << 31) - 1, "largest gRPC request, else RESOURCE_EXHAUSTED (not in TensorFlow Serving)"
+    )
+    grpc_receive_timeout_seconds: int = flag(
+        60,
+        "longest time from the headers of a gRPC call to the end of its message, else CANCELLED; 5 while every thread "
+        "waits for one; 0: no limit (not in TensorFlow Serving)",
     )
 
     def check(self) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from serving.server import ModelServer
 from tests.serving import exports
-from tests.serving.asking import Grpc, Rest, wait_until
+from tests.serving.asking import Grpc, Rest, refused, wait_until
 from tests.serving.test_main import flags, run  # noqa: F401 (a fixture)
 
 X = {"x": np.float32([[1]])}
@@ -38,6 +39,27 @@ def test_a_base_path_that_disappears_leaves_its_model_served_and_one_that_comes_
         exports.scale(base / "2", 3)
         wait_until(lambda: stub.status("scale") == {2: 30, 1: 50})
         assert stub.predict("scale", X)["y"] == 3
+
+
+def test_the_folder_of_a_loaded_version_that_disappears_takes_it_away_and_one_that_comes_again_is_loaded(base):
+    with serving(base) as server:
+        stub = Grpc(f"localhost:{server.grpc_port}")
+        (base / "1").rename(base.parent / "away")
+        wait_until(lambda: stub.status("scale") == {1: 50})
+        assert refused(stub.predict, "scale", X) == ("NOT_FOUND", "Servable not found for request: Latest(scale)")
+        (base.parent / "away").rename(base / "1")
+        wait_until(lambda: stub.status("scale") == {1: 30})
+        assert stub.predict("scale", X)["y"] == 2
+
+
+def test_an_unloaded_version_gives_its_memory_back(base):
+    with serving(base) as server:
+        with server.manager.use("scale") as servable:
+            graph = weakref.ref(servable._session.graph)
+        del servable
+        exports.scale(base / "2", 3)
+        wait_until(lambda: server.manager.states.versions("scale")[1].state == 50)
+        assert graph() is None
 
 
 def test_a_warm_up_file_cut_short_by_a_full_disk_fails_its_version_and_the_one_before_serves_on(base):

@@ -1,73 +1,87 @@
-"""Any bytes on either face: always a well-formed answer, and the next good request is answered."""
+"""A small share of the inputs at random of `make soak`: always a well-formed answer, and the next good request is
+answered."""
 
-import json
+import pytest
+from hypothesis import HealthCheck, given, settings
+from tensorflow_serving.config import model_server_config_pb2
 
-import grpc
-import numpy as np
-import requests
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from tensorflow_serving.apis import predict_pb2
-
-from tests.serving.asking import predict_request
-
-QUICK = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["x", "a", "b", "b64"]), inner, max_size=3)
-    ),
-    max_leaves=12,
+from benchmarks.serving.soak import faces as faces_module
+from benchmarks.serving.soak.faces import Faces
+from benchmarks.serving.soak.fuzz import RARE, Judge
+from benchmarks.serving.soak.inputs import (
+    GOOD_BODIES,
+    METHODS,
+    RELOAD,
+    REQUESTS,
+    GrpcInput,
+    RawInput,
+    RestInput,
+    good_messages,
+    strategies,
 )
-GOOD = predict_request("scale", {"x": np.float32([[1]])}).SerializeToString()
+from serving.server import ModelServer
+from tests.serving import exports
+
+QUICK = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+KINDS = strategies()
 
 
-def good_answers(ask, rest):
-    assert ask.predict("scale", {"x": np.float32([[1]])})["y"].tolist() == [[3]]
-    assert rest.predict("scale", {"inputs": [1]}).json() == {"outputs": [3.0]}
+def judge_all(kind, judge, number):
+    @settings(QUICK, max_examples=number)
+    @given(KINDS[kind])
+    def each(value):
+        status, complaint = judge(value)
+        assert complaint is None, status
+
+    each()
 
 
-@QUICK
-@given(
-    st.binary(max_size=300)
-    | st.builds(lambda at, junk: GOOD[:at] + junk, st.integers(0, len(GOOD)), st.binary(max_size=20))
-)
-def test_any_bytes_as_a_grpc_request(ask, rest, content):
-    call = ask.channel.unary_unary(
-        "/tensorflow.serving.PredictionService/Predict", response_deserializer=predict_pb2.PredictResponse.FromString
-    )
-    try:
-        code = call(content, timeout=30) and grpc.StatusCode.OK
-    except grpc.RpcError as error:
-        code = error.code()
-    assert code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-    good_answers(ask, rest)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if RARE not in kind])
+def test_any_input_gets_an_answer_and_the_good_request_after_it_too(server, kind):
+    faces = Faces(server.grpc_port, server.rest_port, answer=3)
+    judge_all(kind, Judge(faces, None), 60)
+    faces.close()
 
 
-@QUICK
-@given(st.sampled_from(["predict", "classify", "regress"]), st.binary(max_size=100))
-@example("predict", b'{"instances": [{"b64": "AA=="}]}')
-def test_any_bytes_as_a_rest_body(ask, rest, verb, content):
-    response = rest.post(f"/v1/models/scale:{verb}", content)
-    assert response.status_code == 400
-    assert response.json()["error"]
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if RARE in kind])
+def test_any_reload_gets_an_answer_and_a_good_one_after_it_brings_all_models_back(tmp_path, written, kind):
+    (tmp_path / "scale").mkdir()
+    exports.copy(written["scale"], tmp_path / "scale" / "1")
+    config = model_server_config_pb2.ModelServerConfig()
+    base = str(tmp_path / "scale")
+    config.model_config_list.config.add(name="scale", base_path=base, model_platform="tensorflow")
+    (tmp_path / "models.config").write_text(str(config))
+    with ModelServer.on_free_ports(
+        model_config_file=str(tmp_path / "models.config"), allow_version_labels_for_unavailable_models=True
+    ) as server:
+        faces = Faces(server.grpc_port, server.rest_port, answer=2)
+        judge_all(kind, Judge(faces, config), 15)
+        faces.close()
 
 
-@QUICK
-@given(
-    st.sampled_from(["instances", "inputs", "examples"]), JSON, st.sampled_from(["two", "text", "scalar", "echo_int8"])
-)
-def test_any_json_as_a_rest_body(ask, rest, key, value, signature):
-    body = json.dumps({"signature_name": signature, key: value}).encode("utf-8", "surrogatepass")
-    for verb in ("predict", "regress"):
-        response = rest.post(f"/v1/models/kinds:{verb}", body)
-        assert response.status_code in (200, 400)
-        assert response.content.startswith(b"{\n")
-    good_answers(ask, rest)
+def test_what_is_changed_at_random_is_answered_as_it_is(server, monkeypatch):
+    monkeypatch.setattr(faces_module, "FIRST_SECONDS", 20)  # every request here is whole
+    faces = Faces(server.grpc_port, server.rest_port, answer=3)
+    for method in METHODS:
+        if method != RELOAD:
+            for message in good_messages(method):
+                assert faces.answer(GrpcInput(method, message.SerializeToString())) == ("OK", None)
+    for verb, body in zip(("predict", "predict", "classify", "predict"), GOOD_BODIES, strict=True):
+        model = {"classify": "tf1"}.get(verb, "scale" if b"signature_name" not in body else "kinds")
+        assert faces.answer(RestInput(f"/v1/models/{model}:{verb}", body)) == ("200", None)
+    for request in REQUESTS:
+        status, complaint = faces.answer(RawInput(request))
+        assert (status in ("200", "400"), complaint) == (True, None)
+    faces.close()
 
 
-@QUICK
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), max_size=40))
-def test_any_path(ask, rest, path):
-    response = requests.get(f"{rest.root}/v1/{path}", timeout=30)
-    assert response.status_code in (200, 400, 404)
+def test_an_answer_that_is_none_is_complained_of(server):
+    """Who judges is not blind: a server whose model answers otherwise, and one that is not there."""
+    faces = Faces(server.grpc_port, server.rest_port, answer=4)
+    assert faces.good_over_grpc() == "a good gRPC call is answered with 3.0"
+    assert faces.good_over_rest().startswith("a good REST request is answered with 200")
+    faces.close()
+    faces = Faces(1, 1, answer=3)
+    assert faces.good_over_grpc().startswith("a good gRPC call is answered with UNAVAILABLE")
+    assert faces.good_over_rest().startswith("a good REST request is not answered: ConnectionRefusedError")
+    faces.close()

@@ -1,0 +1,116 @@
+"""Many inputs at random on both faces of a server: none may crash it, hang it, or get an answer that is not one."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from tensorflow_serving.apis import model_management_pb2
+
+from benchmarks.serving.soak import models
+from benchmarks.serving.soak.faces import Faces, Input
+from benchmarks.serving.soak.inputs import RELOAD, GrpcInput, strategies
+from benchmarks.serving.soak.process import Process, serving
+
+ROUND = 500  # inputs of one kind in a row
+RARE = "HandleReloadConfigRequest"  # a list that is taken makes the server load its models anew: a tenth of the others
+MOST_COMPLAINTS, LONGEST = 100, 2000  # and characters of a text in one
+RESTORE_SECONDS = 60
+SCALED = 3.0  # the answer of scale's version 2 for 1
+Say = Callable[[str], None]
+
+
+@dataclass
+class Fuzzed:
+    """What a run has found. answers: how many inputs of each kind had which status; complaints: kind, input and what
+    was wrong; distinct: how many inputs were not equal to another."""
+
+    answers: dict[str, dict[str, int]] = field(default_factory=dict)
+    complaints: list[dict[str, str]] = field(default_factory=list)
+    distinct: int = 0
+
+    @property
+    def inputs(self) -> int:
+        """How many were sent."""
+        return sum(sum(counts.values()) for counts in self.answers.values())
+
+
+def run(folder: Path, inputs: int, number: int, say: Say) -> dict[str, Any]:
+    """Sends at least so many inputs to a server of its own in the folder; number: the seed. Returns the row."""
+    models.write(folder)
+    flags = [f"--model_config_file={folder}/models.config", "--allow_version_labels_for_unavailable_models"]
+    began = time.monotonic()
+    with serving(folder, *flags, "--max_num_load_retries=0") as server:
+        faces = Faces(server.grpc_port, server.rest_port, SCALED)
+        before, found = server.taken(), Fuzzed()
+        try:
+            _send(Judge(faces, models.config(folder)), server, found, inputs, number, say)
+            ended = None if server.running() else f"the server ended with {server.popen.returncode}: {server.said()}"
+        finally:
+            faces.close()
+        if ended is not None:
+            found.complaints.append({"kind": "", "input": "", "complaint": ended})
+        after = before if ended else server.taken()
+    row = {"part": "fuzz", "seed": number, "inputs": found.inputs, "seconds": round(time.monotonic() - began)}
+    return row | asdict(found) | {"before": asdict(before), "after": asdict(after)}
+
+
+def _send(judge: "Judge", server: Process, found: Fuzzed, inputs: int, number: int, say: Say) -> None:
+    seen: set[int] = set()
+
+    def send(kind: str, value: Input) -> None:
+        if not server.running() or len(found.complaints) >= MOST_COMPLAINTS:
+            return
+        status, complaint = judge(value)
+        counts = found.answers.setdefault(kind, {})
+        counts[status] = counts.get(status, 0) + 1
+        seen.add(hash(value))
+        if complaint is not None:
+            found.complaints.append({"kind": kind, "input": repr(value)[:LONGEST], "complaint": complaint[:LONGEST]})
+
+    turn = 0
+    while found.inputs < inputs and server.running() and len(found.complaints) < MOST_COMPLAINTS:
+        for kind, strategy in strategies().items():
+            draw(strategy, ROUND // 10 if RARE in kind else ROUND, number + turn, partial(send, kind))
+        turn += 1
+        found.distinct = len(seen)
+        say(f"fuzz: {found.inputs} of {inputs} inputs, {len(found.complaints)} complaints")
+
+
+def draw(strategy: st.SearchStrategy[Any], number: int, number_of_seed: int, use: Callable[[Any], None]) -> None:
+    """Calls `use` with so many inputs of the strategy, the same ones for the same seed."""
+
+    @seed(number_of_seed)
+    @settings(
+        max_examples=number, phases=[Phase.generate], database=None, deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(strategy)
+    def each(value: Any) -> None:
+        use(value)
+
+    each()
+
+
+class Judge:
+    """Sends an input to a server, and a good request after it."""
+
+    def __init__(self, faces: Faces, config: Any) -> None:
+        """config: the list of models that is put in force again after each reload, whatever that has made of it."""
+        self._faces = faces
+        self._restore = model_management_pb2.ReloadConfigRequest(config=config).SerializeToString()
+
+    def __call__(self, value: Input) -> tuple[str, str | None]:
+        """The status of the answer, and what there is to complain of."""
+        status, complaint = self._faces.answer(value)
+        if isinstance(value, GrpcInput) and value.method == RELOAD:
+            complaint = complaint or self._restored()
+        return status, complaint or self._faces.good(value)
+
+    def _restored(self) -> str | None:
+        code, text = self._faces.call(RELOAD, self._restore, seconds=RESTORE_SECONDS)
+        return None if code == "OK" else f"a good reload is answered with {code}: {text}"

@@ -1,0 +1,67 @@
+"""What is asked of the server in the long tests, and whether a run has held it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+Row = dict[str, Any]
+GROWTH = 0.05  # of the resident memory, from the first to the last stretch
+STRETCH = 100  # swaps; a third of them where there are fewer than 300
+SPARE = 2  # threads or files more than before that may be chance: a connection that just closes
+COLUMNS = ("resident_mib", "threads", "files")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One thing that is asked, whether it holds, and the figure that says so."""
+
+    asked: str
+    holds: bool
+    found: str
+
+
+def stretches(row: Row, column: str) -> tuple[Sequence[float], Sequence[float]]:
+    """What was measured after the first and after the last swaps."""
+    values = [taken[COLUMNS.index(column)] for taken in row["taken"]]
+    number = max(1, min(STRETCH, len(values) // 3))
+    return values[:number], values[-number:]
+
+
+def swaps(row: Row) -> list[Verdict]:
+    """Of a run of swaps."""
+    failures = row["grpc"]["failures"] + row["rest"]["failures"]
+    answers = row["grpc"]["answers"] + row["rest"]["answers"]
+    first, last = stretches(row, "resident_mib")
+    growth = mean(last) / mean(first) - 1
+    found = [
+        Verdict("no request fails", failures == 0 and answers > 0, f"{failures} of {answers + failures}"),
+        Verdict(
+            f"memory of the last {len(last)} swaps within {GROWTH:.0%} of that of the first {len(first)}",
+            abs(growth) <= GROWTH,
+            f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
+        ),
+    ]
+    for column in ("threads", "files"):
+        first, last = stretches(row, column)
+        flat = max(last) <= max(first) + SPARE
+        found.append(Verdict(f"no more {column} at the end", flat, f"{max(first):.0f} at most, then {max(last):.0f}"))
+    return found
+
+
+def fuzz(row: Row) -> list[Verdict]:
+    """Of a run of inputs at random."""
+    number = len(row["complaints"])
+    return [
+        Verdict("each input is answered well, and the good request after it", number == 0, f"{number} were not"),
+        Verdict(
+            "no more files at the end",
+            row["after"]["files"] <= row["before"]["files"] + SPARE,
+            f"{row['before']['files']}, then {row['after']['files']}",
+        ),
+    ]
+
+
+def verdicts(row: Row) -> list[Verdict]:
+    """Of either."""
+    return {"fuzz": fuzz, "swaps": swaps}[row["part"]](row)

@@ -1,0 +1,61 @@
+"""Verdicts on made-up runs."""
+
+import pytest
+
+from benchmarks.serving.soak import goals, report
+
+MACHINE = {"processor": "P", "cores": "2", "load": "0.1", "system": "S", "python": "3", "tensorflow": "2"}
+
+
+def swap_row(taken, failures=0):
+    load = {"answers": 70, "failures": failures, "errors": []}
+    row = {"part": "swaps", "swaps": len(taken), "reloads": len(taken), "threads": 4, "seconds": 9}
+    return row | {"grpc": load, "rest": load, "taken": taken}
+
+
+def fuzz_row(complaints=()):
+    took = {"resident_mib": 600.0, "threads": 9, "files": 12}
+    return {
+        "part": "fuzz", "seed": 3, "inputs": 40, "distinct": 30, "seconds": 5, "complaints": list(complaints),
+        "answers": {"REST, JSON": {"400": 30, "200": 10}}, "before": took, "after": took | {"resident_mib": 650.0},
+    }  # fmt: skip
+
+
+FLAT = [[600 + i % 3, 20, 30] for i in range(500)]
+
+
+def held(row):
+    return [verdict.holds for verdict in goals.verdicts(row)]
+
+
+def test_a_flat_run_without_a_failure_holds_all():
+    assert held(swap_row(FLAT)) == [True] * 4
+    assert held(fuzz_row()) == [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("grown", "which"), [([0.1, 0, 0], 1), ([-0.1, 0, 0], 1), ([0, 0.01, 0], 2), ([0, 0, 0.01], 3)]
+)
+def test_what_grows_is_seen(grown, which):
+    taken = [[value + grown[at] * i for at, value in enumerate(row)] for i, row in enumerate(FLAT)]
+    assert held(swap_row(taken)) == [at != which for at in range(4)]
+
+
+def test_one_failure_is_one_too_many():
+    assert held(swap_row(FLAT, failures=1)) == [False, True, True, True]
+    assert held(fuzz_row([{"kind": "x", "input": "", "complaint": "y"}])) == [False, True]
+
+
+def test_the_stretches_are_the_first_and_last_hundred_or_a_third_of_a_short_run():
+    first, last = goals.stretches(swap_row([[i, 0, 0] for i in range(500)]), "resident_mib")
+    assert (first, last) == (list(range(100)), list(range(400, 500)))
+    first, last = goals.stretches(swap_row([[i, 0, 0] for i in range(30)]), "resident_mib")
+    assert (first, last) == (list(range(10)), list(range(20, 30)))
+
+
+def test_the_page_says_what_was_found():
+    page = report.render({"machine": MACHINE, "rows": [fuzz_row(), swap_row(FLAT, failures=1)]}, "soak.json")
+    assert "40 inputs, 30 of them different, in 5 s, seed 3" in page
+    assert "| REST, JSON | 40 | 400 30, 200 10 |" in page
+    assert "| no request fails | **does not hold** | 2 of 142 |" in page
+    assert "| 500 | 601 | 20 | 30 |" in page

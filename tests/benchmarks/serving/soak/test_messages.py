@@ -1,0 +1,30 @@
+"""Messages at random."""
+
+from hypothesis import HealthCheck, given, settings
+from tensorflow.core.framework import tensor_pb2
+from tensorflow_serving.apis import inference_pb2, predict_pb2
+
+from benchmarks.serving.soak.fuzz import draw
+from benchmarks.serving.soak.messages import Messages
+
+MESSAGES = Messages(["kinds", "x"])
+QUICK = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@QUICK
+@given(MESSAGES.of(inference_pb2.MultiInferenceRequest.DESCRIPTOR))
+def test_they_are_of_the_type_and_on_the_wire_stay_what_they_are(message):
+    assert isinstance(message, inference_pb2.MultiInferenceRequest)
+    content = message.SerializeToString(deterministic=True)
+    parsed = inference_pb2.MultiInferenceRequest.FromString(content)
+    assert parsed.SerializeToString(deterministic=True) == content  # NaN is not equal to itself, its bytes are
+
+
+def test_they_reach_maps_nested_messages_and_sizes_that_no_memory_holds():
+    requests, tensors = [], []
+    draw(MESSAGES.of(predict_pb2.PredictRequest.DESCRIPTOR), 300, 0, requests.append)
+    draw(MESSAGES.of(tensor_pb2.TensorProto.DESCRIPTOR), 300, 0, tensors.append)
+    assert any(m.model_spec.name == "kinds" for m in requests)
+    assert any("x" in m.inputs and m.inputs["x"].tensor_shape.dim for m in requests)
+    assert any(dim.size >= 1 << 40 for m in tensors for dim in m.tensor_shape.dim)
+    assert any(m.variant_val and m.dtype for m in tensors)
