@@ -7,6 +7,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
 
 SIZES = [0, 1, 2, 3, 7, 100, -1, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 63)]  # 2^40 elements must not be taken
+MOST_FIELDS, FIRST = 4, 3  # messages stay small, so that all parts of them vary
 F = FieldDescriptor
 RANGES = {
     **dict.fromkeys([F.CPPTYPE_INT32], (-(1 << 31), (1 << 31) - 1)),
@@ -25,7 +26,7 @@ class Messages:
         self._made: dict[str, st.SearchStrategy[Any]] = {}
 
     def of(self, descriptor: Descriptor) -> st.SearchStrategy[Any]:
-        """Messages of this type, each field there or not."""
+        """Messages of this type with a few of their fields: more often the first ones, which say most."""
         name = descriptor.full_name
         if name not in self._made:
             self._made[name] = st.deferred(lambda: self._message(descriptor))
@@ -33,7 +34,12 @@ class Messages:
 
     def _message(self, descriptor: Descriptor) -> st.SearchStrategy[Any]:
         fields = {field.name: self._values(field) for field in descriptor.fields}
-        return st.fixed_dictionaries({}, optional=fields).map(lambda found: _filled(descriptor, found))
+        if not fields:
+            return st.builds(GetMessageClass(descriptor))
+        names = list(fields)
+        chosen = st.lists(st.sampled_from(3 * names[:FIRST] + names[FIRST:]), unique=True, max_size=MOST_FIELDS)
+        found = chosen.flatmap(lambda names: st.fixed_dictionaries({name: fields[name] for name in names}))
+        return found.map(lambda values: _filled(descriptor, values))
 
     def _values(self, field: FieldDescriptor) -> st.SearchStrategy[Any]:
         entry = field.message_type

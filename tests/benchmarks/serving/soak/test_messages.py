@@ -20,11 +20,10 @@ def test_they_are_of_the_type_and_on_the_wire_stay_what_they_are(message):
     assert parsed.SerializeToString(deterministic=True) == content  # NaN is not equal to itself, its bytes are
 
 
-def test_they_reach_maps_nested_messages_and_sizes_that_no_memory_holds():
+def test_they_reach_maps_and_nested_messages():
     requests, tensors = [], []
     draw(MESSAGES.of(predict_pb2.PredictRequest.DESCRIPTOR), 300, 0, requests.append)
-    draw(MESSAGES.of(tensor_pb2.TensorProto.DESCRIPTOR), 300, 0, tensors.append)
+    draw(MESSAGES.of(tensor_pb2.TensorProto.DESCRIPTOR), 100, 0, tensors.append)
     assert any(m.model_spec.name == "kinds" for m in requests)
-    assert any("x" in m.inputs and m.inputs["x"].tensor_shape.dim for m in requests)
-    assert any(dim.size >= 1 << 40 for m in tensors for dim in m.tensor_shape.dim)
-    assert any(m.variant_val and m.dtype for m in tensors)
+    assert any(tensor.tensor_shape.dim for m in requests for tensor in m.inputs.values())
+    assert any(m.dtype and m.float_val for m in tensors)
