@@ -95,7 +95,9 @@ class ServerCore:
         Raises for those that failed. since: what ended before that moment does not count, a name that was dropped may
         come again."""
         states = self.manager.states
-        while not states.wait_until(lambda: self._stopping or states.settled(names, since), LOOK_SECONDS):
+        # a name that was dropped just now may still be AVAILABLE, and be unloaded in the next moment
+        kept = self.manager.keeps
+        while not states.wait_until(lambda: self._stopping or states.settled(names, since, kept), LOOK_SECONDS):
             self._check_waiting(gone)
         self._check_waiting(lambda: False)
         failed = states.failures(names, since)

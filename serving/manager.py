@@ -117,6 +117,11 @@ class Manager:
         with self._lock:
             return self._found(self._serving.get(name), version, True) is not None
 
+    def keeps(self, name: str, version: int) -> bool:
+        """Whether the version is served and wanted. No lock: it is asked by who holds that of the states."""
+        harness = self._serving.get(name, {}).get(version)
+        return harness is not None and harness.wanted and harness.stage is Stage.READY
+
     def names(self) -> list[str]:
         """The names that have an AVAILABLE version, or had one."""
         with self._lock:

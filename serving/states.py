@@ -63,9 +63,19 @@ class StateMonitor:
         with self._changed:
             self._changed.notify_all()
 
-    def settled(self, names: Iterable[str], since: int = 0) -> bool:
-        """Whether each name has at least one version that is AVAILABLE, or has come to its END after that moment."""
-        return all(any(_settled(seen, since) for seen in self.versions(name).values()) for name in names)
+    def settled(
+        self, names: Iterable[str], since: int = 0, kept: Callable[[str, int], bool] = lambda name, version: True
+    ) -> bool:
+        """Whether each name has at least one version that is AVAILABLE, or has come to its END after that moment.
+
+        kept: whether a version that is AVAILABLE now is not about to be unloaded."""
+        return all(
+            any(
+                _settled(seen, since) and (seen.state is not State.AVAILABLE or kept(name, version))
+                for version, seen in self.versions(name).items()
+            )
+            for name in names
+        )
 
     def failures(self, names: Iterable[str], since: int = 0) -> list[tuple[str, int, ServingError]]:
         """Names whose highest version that is settled ended with an error: (name, version, error)."""

@@ -280,6 +280,18 @@ def test_the_loop_does_all_this_by_itself(make):
     wait_until(lambda: manager.available("m") == [2])
 
 
+def test_a_version_is_kept_as_long_as_it_is_served_and_wanted(make):
+    manager = make()
+    manager.aspire("m", folders(1))
+    assert not manager.keeps("m", 1)
+    settle(manager)
+    assert manager.keeps("m", 1)
+    manager.aspire("m", {})
+    assert not manager.keeps("m", 1), "it is AVAILABLE still, but not for long"
+    manager.aspire("m", folders(1))
+    assert manager.keeps("m", 1)
+
+
 def test_stop_unloads_what_is_up(make):
     manager = make()
     manager.start()

@@ -67,3 +67,11 @@ def test_a_wait_ends_when_a_state_makes_its_condition_true():
     waits.join(30)
     assert not waits.is_alive()
     assert not states.wait_until(lambda: False, 0.001)
+
+
+def test_a_version_that_is_about_to_go_does_not_settle_its_name():
+    states = StateMonitor()
+    states.publish("m", 1, State.AVAILABLE)
+    assert states.settled(["m"])
+    assert not states.settled(["m"], 0, lambda name, version: False)
+    assert states.settled(["m"], 0, lambda name, version: (name, version) == ("m", 1))
