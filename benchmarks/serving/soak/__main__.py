@@ -5,9 +5,11 @@ python -m benchmarks.serving.soak --save benchmarks/results/soak.json
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.models.machine import machine
 from benchmarks.serving.soak import fuzz, goals, swaps
@@ -23,16 +25,15 @@ def main(words: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the inputs (0)")
     parser.add_argument("--save", type=Path, help="write what was found to this file, as JSON")
     asked = parser.parse_args(words)
-    where = machine()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # else the server would go on alone
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         if asked.inputs:
-            rows.append(fuzz.run(Path(folder, "fuzz"), asked.inputs, asked.seed, say))
+            rows.append({"machine": machine()} | fuzz.run(Path(folder, "fuzz"), asked.inputs, asked.seed, say))
         if asked.swaps:
-            rows.append(swaps.run(Path(folder, "swaps"), asked.swaps, say))
-    results = {"machine": where, "rows": rows}
+            rows.append({"machine": machine()} | swaps.run(Path(folder, "swaps"), asked.swaps, say))
     if asked.save:
-        asked.save.write_text(json.dumps(results, indent=1) + "\n")
+        save(asked.save, rows)
     held = True
     for row in rows:
         for verdict in goals.verdicts(row):
@@ -41,6 +42,13 @@ def main(words: list[str]) -> int:
         for complaint in row.get("complaints", ()):
             print(json.dumps(complaint))
     return 0 if held else 1
+
+
+def save(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes the rows in the place of those of the same part; a part that was not run keeps its row."""
+    before = json.loads(path.read_text())["rows"] if path.exists() else []
+    parts = {row["part"]: row for row in [*before, *rows]}
+    path.write_text(json.dumps({"rows": [parts[part] for part in sorted(parts)]}, indent=1) + "\n")
 
 
 def say(text: str) -> None:

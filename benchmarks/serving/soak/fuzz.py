@@ -70,6 +70,7 @@ def _send(judge: "Judge", server: Process, found: Fuzzed, inputs: int, number: i
         counts[status] = counts.get(status, 0) + 1
         seen.add(hash(value))
         if complaint is not None:
+            say(f"{kind}: {complaint[:200]}")
             found.complaints.append({"kind": kind, "input": repr(value)[:LONGEST], "complaint": complaint[:LONGEST]})
 
     turn = 0

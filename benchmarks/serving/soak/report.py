@@ -19,8 +19,9 @@ HEAD = """# The long tests of the server
 
 `make soak` sends inputs at random to a server, then swaps versions under load. This page is made by it from
 `{source}`; no number on it is typed by hand.
-
-The machine: {processor}, {cores} cores, load {load} before the run, {system}, Python {python}, TensorFlow {tensorflow}.
+"""
+MACHINE = """The machine: {processor}, {cores} cores, load {load} before the run, {system}, Python {python},
+TensorFlow {tensorflow}.
 """
 FUZZ = """## Inputs at random
 
@@ -55,9 +56,9 @@ What the process took after the swap:
 
 def render(results: dict[str, Any], source: str) -> str:
     """The page for a saved run."""
-    parts = [HEAD.format(source=source, **results["machine"])]
+    parts = [HEAD.format(source=source)]
     for row in results["rows"]:
-        parts.append(_fuzz(row) if row["part"] == "fuzz" else _swaps(row))
+        parts += [_fuzz(row) if row["part"] == "fuzz" else _swaps(row), MACHINE.format(**row["machine"])]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 

@@ -1,8 +1,11 @@
 """Verdicts on made-up runs."""
 
+import json
+
 import pytest
 
 from benchmarks.serving.soak import goals, report
+from benchmarks.serving.soak.__main__ import save
 
 MACHINE = {"processor": "P", "cores": "2", "load": "0.1", "system": "S", "python": "3", "tensorflow": "2"}
 
@@ -54,8 +57,18 @@ def test_the_stretches_are_the_first_and_last_hundred_or_a_third_of_a_short_run(
 
 
 def test_the_page_says_what_was_found():
-    page = report.render({"machine": MACHINE, "rows": [fuzz_row(), swap_row(FLAT, failures=1)]}, "soak.json")
+    rows = [{"machine": MACHINE} | row for row in (fuzz_row(), swap_row(FLAT, failures=1))]
+    page = report.render({"rows": rows}, "soak.json")
+    assert page.count("The machine: P, 2 cores, load 0.1 before the run, S, Python 3,\nTensorFlow 2.") == 2
     assert "40 inputs, 30 of them different, in 5 s, seed 3" in page
     assert "| REST, JSON | 40 | 400 30, 200 10 |" in page
     assert "| no request fails | **does not hold** | 2 of 142 |" in page
     assert "| 500 | 601 | 20 | 30 |" in page
+
+
+def test_a_part_that_was_not_run_keeps_its_row(tmp_path):
+    path = tmp_path / "soak.json"
+    save(path, [fuzz_row(), swap_row(FLAT)])
+    save(path, [swap_row(FLAT[:30])])
+    rows = json.loads(path.read_text())["rows"]
+    assert [(row["part"], row.get("swaps")) for row in rows] == [("fuzz", None), ("swaps", 30)]
