@@ -6,22 +6,20 @@ nearest listed pronunciation, summed over the words, over the phonemes of those.
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from training.outcomes import Outcome, mean_of, rate_of
+
 Phonemes = Sequence[str]
 
 
-def word_error_rate(listed: Sequence[Sequence[Phonemes]], said: Sequence[Phonemes]) -> float:
-    """The share of words whose pronunciation is none of those listed; 0 to 1."""
-    pairs = list(zip(listed, said, strict=True))
-    return sum(tuple(one) not in {tuple(each) for each in right} for right, one in pairs) / len(pairs)
-
-
-def phoneme_error_rate(listed: Sequence[Sequence[Phonemes]], said: Sequence[Phonemes]) -> float:
-    """Edits for each phoneme of the nearest listed pronunciations."""
-    edits = phonemes = 0
-    for right, one in zip(listed, said, strict=True):
-        distance, length = min((edit_distance(each, one), len(each)) for each in right)
-        edits, phonemes = edits + distance, phonemes + length
-    return edits / phonemes
+def outcomes(listed: Sequence[Sequence[Phonemes]], said: Sequence[Phonemes]) -> dict[str, Outcome]:
+    """word_error_rate and phoneme_error_rate of a pronunciation for each word; listed: those that are right."""
+    words = list(zip(listed, said, strict=True))
+    wrong = [tuple(one) not in {tuple(each) for each in right} for right, one in words]
+    nearest = [min((edit_distance(each, one), len(each)) for each in right) for right, one in words]
+    edits, phonemes = np.array(nearest).reshape(-1, 2).T
+    return {"word_error_rate": mean_of(np.array(wrong)), "phoneme_error_rate": rate_of(edits, phonemes)}
 
 
 def edit_distance(one: Phonemes, other: Phonemes) -> int:

@@ -18,6 +18,7 @@ from training import labelling, plots, pronouncing
 from training.datasets import pronunciations
 from training.datasets.pronunciations import FILE, Word
 from training.datasets.summary import DataSummary
+from training.outcomes import Outcome
 from training.run import TrainingRun
 from training.tasks.padding import PADDING, padded
 from training.tasks.task import Arrays, Part, Predict
@@ -117,17 +118,22 @@ class G2PTask:
             said = align(requests([words[row] for row in rows]))["phonemes"]
             return [tuple(phoneme.decode() for phoneme in row if phoneme) for row in said]
 
-        return scores(words, labelling.by_length([len(word.spelling) for word in words], ask))
+        found = outcomes_of(words, labelling.by_length([len(word.spelling) for word in words], ask))
+        return {name: outcome.figure() for name, outcome in found.items()}
 
     def evaluate(self, predict: Predict, part: Part) -> dict[str, float]:
         """Word and phoneme error rate of the best pronunciation, 0 to 1."""
+        return {name: outcome.figure() for name, outcome in self.outcomes(predict, part).items()}
+
+    def outcomes(self, predict: Predict, part: Part) -> dict[str, Outcome]:
+        """Whether each word is wrong, and the edits to its nearest listed pronunciation."""
         words: list[Word] = getattr(self.words, part)
 
         def ask(rows: np.ndarray) -> list[tuple[str, ...]]:
             said = predict(requests([words[row] for row in rows]))["phonemes"]
             return [tuple(best.decode().split()) for best, *_ in said]
 
-        return scores(words, labelling.by_length([len(word.spelling) for word in words], ask))
+        return outcomes_of(words, labelling.by_length([len(word.spelling) for word in words], ask))
 
     def score(self, figures: Mapping[str, float], part: Part) -> float:
         """The word error rate."""
@@ -163,10 +169,6 @@ def of_word(said: Arrays, row: int) -> tuple[list[str], list[str], np.ndarray]:
     return letters, phonemes, said["attention"][row, : len(phonemes), : len(letters)]
 
 
-def scores(words: Sequence[Word], said: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Word and phoneme error rate, each from 0 on."""
-    listed = [word.pronunciations for word in words]
-    return {
-        "word_error_rate": pronouncing.word_error_rate(listed, said),
-        "phoneme_error_rate": pronouncing.phoneme_error_rate(listed, said),
-    }
+def outcomes_of(words: Sequence[Word], said: Sequence[Sequence[str]]) -> dict[str, Outcome]:
+    """See `pronouncing.outcomes`."""
+    return pronouncing.outcomes([word.pronunciations for word in words], said)

@@ -8,7 +8,7 @@ from tests.training.made_up import pairs_file
 from training.evaluation import evaluate, exported
 from training.pipeline import train
 from training.run import with_settings
-from training.tasks.g2p import RUN, STEPS, prepare, scores
+from training.tasks.g2p import RUN, STEPS, outcomes_of, prepare
 from training.tracking import store
 
 SMALL = {"embedding": "12", "encoder_units": "24", "decoder_units": "24", "encoder_layers": "1", "batch_size": "10"}
@@ -40,7 +40,9 @@ def test_it_learns_ten_words_by_heart(trained):
 
 def test_the_exported_model_has_the_figures_of_the_one_in_memory(trained):
     home, data, result = trained
-    assert evaluate("g2p", home / "repository", data=data).test == result.test
+    found = evaluate("g2p", home / "repository", data=data)
+    assert found.test == result.test
+    assert set(found.intervals) == {"word_error_rate", "phoneme_error_rate"}
 
 
 def test_the_exported_model_answers_any_word(trained):
@@ -98,5 +100,7 @@ def test_the_loss_is_the_cross_entropy_of_each_word_with_smoothed_labels(task):
 def test_figures_by_hand(task):
     one, two = task.words.train[:2]
     right = [one.pronunciations[0], two.pronunciations[-1]]
-    assert scores([one, two], right) == {"word_error_rate": 0.0, "phoneme_error_rate": 0.0}
-    assert scores([one, two], [right[0], (*right[1], "x")])["word_error_rate"] == 0.5
+    assert {name: each.figure() for name, each in outcomes_of([one, two], right).items()} == {
+        "word_error_rate": 0.0, "phoneme_error_rate": 0.0,
+    }  # fmt: skip
+    assert outcomes_of([one, two], [right[0], (*right[1], "x")])["word_error_rate"].figure() == 0.5
