@@ -19,7 +19,7 @@ from benchmarks.serving.soak.process import Process, serving
 ROUND = 500  # inputs of one kind in a row
 RARE = "HandleReloadConfigRequest"  # a list that is taken makes the server load its models anew: a tenth of the others
 MOST_COMPLAINTS, LONGEST = 100, 2000  # and characters of a text in one
-RESTORE_SECONDS = 60
+RESTORE_SECONDS, LOOK_SECONDS = 60, 0.02
 SCALED = 3.0  # the answer of scale's version 2 for 1
 Say = Callable[[str], None]
 
@@ -113,5 +113,11 @@ class Judge:
         return status, complaint or self._faces.good(value)
 
     def _restored(self) -> str | None:
+        """A list with the same names is not waited for, though other versions than before are to be loaded."""
         code, text = self._faces.call(RELOAD, self._restore, seconds=RESTORE_SECONDS)
-        return None if code == "OK" else f"a good reload is answered with {code}: {text}"
+        if code != "OK":
+            return f"a good reload is answered with {code}: {text}"
+        end = time.monotonic() + RESTORE_SECONDS
+        while (complaint := self._faces.good_over_grpc()) is not None and time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
+        return complaint
