@@ -56,12 +56,11 @@ def test_with_fail_a_stream_ends_with_an_error(serve, gate):
     server = serve(sequence_on_version_change="FAIL")
     events, _ = begun(server, gate)
     serve.put("capital", 2)
-    wait_until(lambda: is_available(server, 2))
+    wait_until(lambda: is_available(server, 2) and not is_available(server, 1))
     gate.open()
     *_, last = events
-    if "error" in last:
-        assert last["code"] == "FAILED_PRECONDITION"
-        assert last["error"].endswith("version 1 of model m is not loaded and on_version_change is FAIL")
+    assert last["code"] == "FAILED_PRECONDITION"
+    assert last["error"].endswith("version 1 of model m is not loaded and on_version_change is FAIL")
 
 
 @pytest.mark.parametrize("of", ["/versions/1", "/labels/old"])
