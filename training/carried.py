@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from models.language import LanguageModel
 from models.layers.equations.lstm import LSTMState
+from training import next_token
 from training.errors import InputError
 
 Tensor = Any
@@ -23,14 +24,22 @@ Tensor = Any
 class CarriedText:
     """Walks through tokens int32 [length] in `rows` stretches, `steps` tokens at a time; the model has its optimizer.
 
-    reset_rate: the share of rows whose state is set to zeros before a chunk. Raises InputError for a text that is
+    reset_rate: the share of rows whose state is set to zeros before a chunk. loss: see `next_token`; by default that of
+    the whole softmax. Raises InputError for a text that is
     shorter than one chunk of each row."""
 
     def __init__(
-        self, model: LanguageModel, tokens: np.ndarray, rows: int, steps: int, reset_rate: float, seed: int
+        self,
+        model: LanguageModel,
+        tokens: np.ndarray,
+        rows: int,
+        steps: int,
+        reset_rate: float,
+        seed: int,
+        loss: next_token.Loss | None = None,
     ) -> None:
         self.model, self.tokens, self.rows, self.steps, self.seed = model, tokens, rows, steps, seed
-        self.reset_rate = reset_rate
+        self.reset_rate, self.loss = reset_rate, loss or next_token.whole(model)
         self.chunks = chunks_of(len(tokens), rows, steps)
         batch = tf.TensorSpec([rows, steps], tf.int32)
         states = [LSTMState(*[tf.TensorSpec([rows, model.units])] * 2) for _ in model.memory]
@@ -57,8 +66,7 @@ class CarriedText:
         variables = self.model.trainable_variables
         before = [LSTMState(*(part * kept for part in state)) for state in states]
         with tf.GradientTape() as tape:
-            logits, after = self.model.forward(inputs, before=before, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits))
+            loss, after = self.loss(inputs, targets, before)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self.model.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
         return loss, after

@@ -3,5 +3,6 @@
 from models.language.characters import Characters
 from models.language.network import LanguageModel
 from models.language.signatures import signatures
+from models.language.vocabulary import Words
 
-__all__ = ["Characters", "LanguageModel", "signatures"]
+__all__ = ["Characters", "LanguageModel", "Words", "signatures"]

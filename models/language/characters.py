@@ -22,6 +22,8 @@ REPLACEMENT = "\ufffd"  # what an unknown character is shown as
 class Characters:
     """The known characters, in the order of their code points; `text` is all of them."""
 
+    counted = "characters"  # what a text has so many of
+
     def __init__(self, known: Iterable[str]) -> None:
         self.text = "".join(sorted({*known, LINE_BREAK}))
         self.code_points = np.array([ord(character) for character in self.text], np.int32)

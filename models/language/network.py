@@ -19,6 +19,14 @@ from models.layers.lstm import LSTM
 Tensor = Any
 
 UNKNOWN_PROBABILITY = 1e-6  # of token 0, which no training text holds: its odds against all others together
+MOST_PROJECTED = 1024  # tokens that are projected all at once before text is written
+
+
+class Hidden(NamedTuple):
+    """What the layers show of a chunk of tokens, before the readout."""
+
+    shown: Tensor  # [batch, time, units]  of the top layer
+    states: list[LSTMState]  # after the chunk, of each layer, [batch, units] a part
 
 
 class Forward(NamedTuple):
@@ -93,6 +101,17 @@ class LanguageModel(keras.Model):
 
         lengths int [batch]: tokens of each row, the rest is padding, changes no state and gives zeros; None means
         all. before: the states (h, c) of each layer that an earlier chunk left; None is the start of a text."""
+        shown, states = self.hidden(tokens, lengths, before, training)
+        logits = self.logits(shown)
+        if lengths is not None:
+            mask = tf.sequence_mask(lengths, tf.shape(tokens)[1])
+            logits = tf.where(mask[..., None], logits, tf.zeros_like(logits))
+        return Forward(logits, states)
+
+    def hidden(
+        self, tokens: Tensor, lengths: Tensor | None = None, before: list[Any] | None = None, training: bool = False
+    ) -> Hidden:
+        """What `logits` takes, after each token of a chunk, and the states after it; see `forward`."""
         mask = None
         if lengths is not None:
             mask = tf.sequence_mask(lengths, tf.shape(tokens)[1])
@@ -105,29 +124,28 @@ class LanguageModel(keras.Model):
             start = None if before is None else list(before[level])
             hidden, *after = layer(hidden, mask=mask, initial_state=start, training=training)
             states.append(LSTMState(*after))
-        logits = self.logits(self.output_dropout(hidden, training=training))
-        if mask is not None:
-            logits = tf.where(mask[..., None], logits, tf.zeros_like(logits))
-        return Forward(logits, states)
+        return Hidden(self.output_dropout(hidden, training=training), states)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., tokens] of what the top layer shows [..., units]; the unknown token's keep its fixed probability."""
         if self.readout is not None:
             known = self.readout(hidden)
         else:
-            known = tf.einsum("...u,tu->...t", hidden, self.embedding.embeddings.value[1:]) + self.bias
+            known = tf.einsum("...u,tu->...t", hidden, self.embedding.embeddings.value)[..., 1:] + self.bias
         unknown = tf.reduce_logsumexp(known, axis=-1, keepdims=True) + math.log(UNKNOWN_PROBABILITY)
         return tf.concat([unknown, known], axis=-1)
 
     def one_step(self) -> Any:
         """A function of (token int [batch], states) to (logits [batch, tokens], states): one step, for sampling.
 
-        It is called inside a loop of the graph: what does not depend on the state is formed here, once."""
+        It is called inside a loop of the graph: where tokens are few, what each brings is formed here, once."""
         first, *others = (layer.cell for layer in self.memory)
-        projected = first.project(self.embedding.embeddings)  # of each token
+        few = self.tokens <= MOST_PROJECTED
+        projected = first.project(self.embedding.embeddings) if few else None
 
         def step(token: Tensor, before: list[LSTMState]) -> tuple[Tensor, list[LSTMState]]:
-            states = [first.advance(tf.gather(projected, token), before[0])]
+            brought = tf.gather(projected, token) if few else first.project(self.embedding(token))
+            states = [first.advance(brought, before[0])]
             for cell, state in zip(others, before[1:], strict=True):
                 states.append(cell.advance(cell.project(states[-1].h), state))
             return self.logits(states[-1].h), states

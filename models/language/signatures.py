@@ -9,15 +9,16 @@ from models.language.characters import Characters
 from models.language.likelihood import log_likelihood, read
 from models.language.network import LanguageModel
 from models.language.sampling import Sampling, sample
+from models.language.vocabulary import Words
 from models.layers.equations.lstm import LSTMState
 
 Tensor = Any
 
-MOST_LIKELY = 10  # next characters that `serving_default` names
+MOST_LIKELY = 10  # next tokens that `serving_default` names
 
 
-def signatures(model: LanguageModel, characters: Characters) -> Mapping[str, Callable[..., dict[str, Tensor]]]:
-    """serving_default: text to the next characters and its log-likelihood. step: a chunk of tokens and the states to
+def signatures(model: LanguageModel, vocabulary: Characters | Words) -> Mapping[str, Callable[..., dict[str, Tensor]]]:
+    """serving_default: text to the next tokens and its log-likelihood. step: a chunk of tokens and the states to
     logits and states. encode, decode: text to tokens and back. generate: a prompt to the text that follows it."""
     states = [
         tf.TensorSpec([None, model.units], tf.float32, name) for name in state_names(len(model.memory))
@@ -28,16 +29,16 @@ def signatures(model: LanguageModel, characters: Characters) -> Mapping[str, Cal
 
     @tf.function(input_signature=[text], autograph=False)
     def serving_default(text: Tensor) -> dict[str, Tensor]:
-        tokens, lengths = characters.encode(text)
-        said = log_likelihood(model, tokens, lengths, characters.line_break)
+        tokens, lengths = vocabulary.encode(text)
+        said = log_likelihood(model, tokens, lengths, vocabulary.line_break)
         empty = tf.equal(text, "")
         probability = tf.nn.softmax(model.logits(said.states[-1].h))[:, 1:]
-        most, which = tf.nn.top_k(probability, min(MOST_LIKELY, len(characters) - 1))
+        most, which = tf.nn.top_k(probability, min(MOST_LIKELY, len(vocabulary) - 1))
         return {
-            "next": tf.gather(characters.names(), which + 1),
+            "next": tf.gather(vocabulary.names(), which + 1),
             "probability": most,
             "log_likelihood": tf.where(empty, 0.0, said.log_likelihood),
-            "characters": tf.where(empty, 0, lengths),
+            vocabulary.counted: tf.where(empty, 0, lengths),
         }
 
     @tf.function(input_signature=[tokens, lengths, *states], autograph=False)
@@ -52,12 +53,12 @@ def signatures(model: LanguageModel, characters: Characters) -> Mapping[str, Cal
 
     @tf.function(input_signature=[text], autograph=False)
     def encode(text: Tensor) -> dict[str, Tensor]:
-        tokens, lengths = characters.encode(text)
+        tokens, lengths = vocabulary.encode(text)
         return {"tokens": tokens, "lengths": lengths}
 
     @tf.function(input_signature=[tokens], autograph=False)
     def decode(tokens: Tensor) -> dict[str, Tensor]:
-        return {"text": characters.decode(tokens)}
+        return {"text": vocabulary.decode(tokens)}
 
     how = [
         tf.TensorSpec([None], dtype, name)
@@ -66,8 +67,8 @@ def signatures(model: LanguageModel, characters: Characters) -> Mapping[str, Cal
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "prompt"), *how], autograph=False)
     def generate(prompt: Tensor, *how: Tensor) -> dict[str, Tensor]:
-        said = read(model, *characters.encode(prompt))
-        return {"text": characters.decode(sample(model, said.states, Sampling(*how)))}
+        said = read(model, *vocabulary.encode(prompt))
+        return {"text": vocabulary.decode(sample(model, said.states, Sampling(*how)))}
 
     return {
         "serving_default": serving_default,

@@ -14,6 +14,7 @@ ZOO = {
     "speaker": "models.zoo.speaker",
     "tagger": "models.zoo.tagger",
     "weather": "models.zoo.weather",
+    "word-lm": "models.zoo.word_lm",
     "xor": "models.zoo.xor",
 }
 

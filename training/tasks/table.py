@@ -14,6 +14,7 @@ TASKS = {
     "speaker": "training.tasks.speaker",
     "tagger": "training.tasks.tagger",
     "weather": "training.tasks.weather",
+    "word-lm": "training.tasks.word_lm",
 }
 
 
