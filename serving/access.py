@@ -29,7 +29,7 @@ WITH_AUTHORIZATION = [
 ]
 
 
-class GrpcGuard(grpc.ServerInterceptor):
+class GrpcGuard:
     """In front of the gRPC services."""
 
     def __init__(self, tokens: AuthTokens, metrics: ServerMetrics, observer: Observer) -> None:
@@ -37,10 +37,10 @@ class GrpcGuard(grpc.ServerInterceptor):
         self._metrics = metrics
         self._observer = observer
 
-    def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
-        """The handler of the call, or one that refuses it without reading its message."""
+    def refusing(self, details: Any) -> Any:
+        """A handler that refuses the call without reading its message; None where it may pass."""
         error = self._refusal(details)
-        return continuation(details) if error is None else self._refusing(error, details.method)
+        return None if error is None else self._refusing(error, details.method)
 
     def _refusal(self, details: Any) -> ServingError | None:
         """Why the call is refused; None when it is not."""
@@ -61,12 +61,12 @@ class GrpcGuard(grpc.ServerInterceptor):
     def _refusing(self, error: ServingError, method: str) -> Any:
         """A handler for streams: it begins before the message has come, which may be large, or never come."""
 
-        def refuse(_: Any, context: Any) -> None:
+        async def refuse(_: Any, context: Any) -> None:
             with self._observer.grpc(method.rpartition("/")[2], context) as seen:
                 seen.failed(error)
                 if error.code is Code.UNAUTHENTICATED:
                     context.set_trailing_metadata(((REQUEST_ID, seen.id), ("www-authenticate", CHALLENGE)))
-                context.abort(GRPC_STATUS[error.code], shortened(error.message))
+                await context.abort(GRPC_STATUS[error.code], shortened(error.message))
 
         return grpc.stream_stream_rpc_method_handler(refuse)
 

@@ -3,6 +3,7 @@ model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from functools import partial, wraps
 from typing import Any
 
@@ -18,13 +19,22 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving import tensor_proto
+from serving import grpc_threads, tensor_proto
 from serving.calls import Calls, ModelSpec, classify, predict, regress
 from serving.calls.examples import serialized
 from serving.calls.multi_inference import Task
 from serving.calls.status import check_metadata_fields
-from serving.errors import Code, FailedPreconditionError, InternalError, InvalidArgumentError, ServingError
+from serving.errors import (
+    CancelledError,
+    Code,
+    FailedPreconditionError,
+    InternalError,
+    InvalidArgumentError,
+    ServingError,
+)
 from serving.grpc_messages import fill_classified, fill_model_spec, fill_regressed, model_spec, spec_of
+from serving.harness import Harness
+from serving.joined import LITTLE_BYTES, Joined
 from serving.log import log_unexpected
 from serving.observing import Observer
 from serving.sequences import special_inputs
@@ -51,15 +61,20 @@ def _answering(method: Method) -> Method:
         with self.observer.grpc(method.__name__, context) as seen:
             try:
                 return method(self, request, context)
-            except ServingError as error:
-                failure = error
             except Exception as error:
-                log_unexpected(error)
-                failure = InternalError(f"{type(error).__name__}: {error}")
+                failure = _failure(error)
             seen.failed(failure)
             return context.abort(GRPC_STATUS[failure.code], shortened(failure.message))
 
     return call
+
+
+def _failure(error: Exception) -> ServingError:
+    """What the caller is told of an error."""
+    if isinstance(error, ServingError):
+        return error
+    log_unexpected(error)
+    return InternalError(f"{type(error).__name__}: {error}")
 
 
 def _counted(method: Method) -> Method:
@@ -95,18 +110,69 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """tensorflow.serving.PredictionService."""
 
     def __init__(
-        self, calls: Calls, metrics: ServerMetrics, tensor_content: bool = False, observer: Observer | None = None
+        self,
+        calls: Calls,
+        metrics: ServerMetrics,
+        executor: Executor,
+        tensor_content: bool = False,
+        observer: Observer | None = None,
     ) -> None:
-        """tensor_content: Predict puts numbers into that field, not into `*_val`."""
+        """executor: runs the Predict calls that are not joined with others; tensor_content: Predict puts numbers into
+        that field, not into `*_val`."""
         self.metrics = metrics
         self.observer = observer or Observer()
         self._calls = calls
+        self._executor = executor
+        self._joined = Joined(calls)
         self._tensor_content = tensor_content
+        self._predict = _answering(_counted(PredictionService._run_predict))
 
-    @_answering
-    @_counted
-    def Predict(self, request: Any, context: Any) -> Any:
-        """Runs one signature."""
+    async def Predict(self, request: Any, context: Any) -> Any:
+        """Runs one signature: on the event loop what is joined with other calls and little, else on a thread."""
+        held = self._held(request)
+        if held is None:
+            return await grpc_threads.answer(self._executor, partial(self._predict, self), request, context)
+        start = time.perf_counter()
+        status = Code.CANCELLED  # the caller has gone, unless it comes to an end
+        with self.observer.grpc("Predict", context) as seen:
+            failure: ServingError = CancelledError("the caller has gone")
+            try:
+                response = await self._predict_joined(held, request, context)
+                status = Code.OK
+                return response
+            except Exception as error:
+                failure = _failure(error)
+                status = failure.code
+            finally:
+                if status is not Code.OK:
+                    seen.failed(failure)
+                seconds = time.perf_counter() - start
+                self.metrics.answered(request.model_spec.name, status.name, "Predict", "GRPC", seconds)
+        return await context.abort(GRPC_STATUS[failure.code], shortened(failure.message))
+
+    def _held(self, request: Any) -> Harness | None:
+        """The version, which stays loaded, of a call that the event loop may answer."""
+        if request.ByteSize() > LITTLE_BYTES or not request.HasField("model_spec"):
+            return None
+        spec = spec_of(request.model_spec)
+        if spec.signature_name == STEP and has_special(request.inputs):
+            return None
+        return self._joined.hold(spec)
+
+    async def _predict_joined(self, held: Harness, request: Any, context: Any) -> Any:
+        spec, version = spec_of(request.model_spec), held.version
+        outputs = await self._joined.predict(
+            held,
+            spec,
+            lambda _: request.inputs,
+            remaining_ms(context),
+            decode=tensor_proto.decode,
+            output_filter=request.output_filter,
+        )
+        return self._predicted(spec, version, outputs)
+
+    def _run_predict(self, request: Any, context: Any) -> Any:
+        """Predict on a thread."""
         spec = model_spec(request)
         if spec.signature_name == STEP and has_special(request.inputs):
             answer = self._step(spec, request, context)
@@ -122,6 +188,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 timeout_ms=remaining_ms(context),
             )
         return self._predicted(spec, servable.version, outputs)
+
+    _run_predict.__name__ = "Predict"  # so it is logged and counted
 
     def _step(self, spec: ModelSpec, request: Any, context: Any) -> Answer | None:
         """The call of a sequence; None for an ordinary one whose inputs have the same names."""
@@ -144,7 +212,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         response = predict_pb2.PredictResponse()
         fill_model_spec(response.model_spec, spec, version)
         for alias, array in outputs.items():
-            response.outputs[alias].CopyFrom(tensor_proto.encode(array, self._tensor_content))
+            tensor_proto.fill(response.outputs[alias], array, self._tensor_content)
         return response
 
     @_answering

@@ -1,17 +1,20 @@
 """Runs the gRPC services. In TensorFlow Serving: model_servers/server.cc."""
 
+import asyncio
 import os
 import re
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Any, Protocol
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving import grpc_loop
 from serving.errors import InvalidArgumentError
 from serving.grpc_api import ModelService, PredictionService
+from serving.grpc_methods import Guard, Methods
 from serving.grpc_receiving import Receiving
 from serving.health import Health
 
@@ -40,7 +43,7 @@ class Service(Protocol):
     """A service of our own."""
 
     def add_to(self, server: Any) -> None:
-        """Offers it on a grpc.Server."""
+        """Offers it on a server."""
         ...
 
 
@@ -52,42 +55,37 @@ class GrpcServer:
         prediction: PredictionService,
         model: ModelService,
         *,
-        threads: int,
+        executor: Executor,
         arguments: Sequence[tuple[str, int | str]] = (),
         credentials: grpc.ServerCredentials | None = None,
         with_health: bool = False,
-        interceptors: Sequence[grpc.ServerInterceptor] = (),
+        guard: Guard | None = None,
         max_concurrent_calls: int = 0,
         max_receive_bytes: int = LARGEST_MESSAGE,
         others: Sequence[Service] = (),
         receive_timeout_seconds: float = 0,
     ) -> None:
-        """threads: how many calls run at once; arguments: of the gRPC core; credentials: None for plain connections;
-        with_health: offer grpc.health.v1.Health as well; interceptors: see each call before it is read;
-        max_concurrent_calls: one beyond is refused at once, 0 for no limit; max_receive_bytes: of one request;
-        others: services beside those of the stock server;
-        receive_timeout_seconds: how long its message may take to come, 0 for no limit."""
+        """executor: runs the calls that do not run on the event loop; arguments: of the gRPC core; credentials: None
+        for plain connections; with_health: offer grpc.health.v1.Health as well; guard: sees each call before it is
+        read; max_concurrent_calls: one beyond is refused at once, 0 for no limit; max_receive_bytes: of one request;
+        others: services beside those of the stock server; receive_timeout_seconds: how long a message may take to
+        come, 0 for no limit."""
         self._credentials = credentials
-        self._receiving = Receiving(receive_timeout_seconds, threads)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
+        self._receiving = Receiving(receive_timeout_seconds, max_concurrent_calls)
+        methods = Methods(self._receiving, executor, guard)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, methods)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, methods)
+        for service in others:
+            service.add_to(methods)
+        self._health = Health() if with_health else None
+        if self._health is not None:
+            self._health.add_to(methods)
         options: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", max_receive_bytes),
             ("grpc.max_send_message_length", -1),
             *arguments,
         ]
-        self._server = grpc.server(
-            self._executor,
-            options=options,
-            interceptors=[self._receiving, *interceptors],
-            maximum_concurrent_rpcs=max_concurrent_calls or None,
-        )
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, self._server)
-        for service in others:
-            service.add_to(self._server)
-        self._health = Health() if with_health else None
-        if self._health is not None:
-            self._health.add_to(self._server)
+        self._server = grpc_loop.run(_server(methods, options, max_concurrent_calls or None))
 
     def bind(self, address: str) -> int:
         """Listens on host:port; port 0 takes a free one. Returns the port; raises INVALID_ARGUMENT when it cannot."""
@@ -111,17 +109,27 @@ class GrpcServer:
 
     def start(self) -> None:
         """Begins to answer."""
-        self._receiving.start()
-        self._server.start()
+        grpc_loop.run(self._start())
+
+    async def _start(self) -> None:
+        self._receiving.start(asyncio.get_running_loop())
+        await self._server.start()
 
     def stop(self, grace_seconds: float) -> threading.Event:
         """Takes no new call; the event is set when running ones have ended, or were ended after the grace time."""
-        ended: threading.Event = self._server.stop(grace_seconds)
-        if self._health is not None:
-            self._health.end_watches()
+        ended = threading.Event()
+        stopping = asyncio.run_coroutine_threadsafe(self._stop(grace_seconds), grpc_loop.loop())
+        stopping.add_done_callback(lambda _: ended.set())
         return ended
 
-    def shutdown(self, wait: bool) -> None:
-        """Ends the threads; stop() comes first."""
+    async def _stop(self, grace_seconds: float) -> None:
+        stopping = asyncio.ensure_future(self._server.stop(grace_seconds))
+        await asyncio.sleep(0)  # it begins: no watch comes after those that are ended
+        if self._health is not None:
+            self._health.end_watches()
+        await stopping
         self._receiving.stop()
-        self._executor.shutdown(wait=wait)
+
+
+async def _server(methods: Methods, options: Sequence[tuple[str, Any]], most_calls: int | None) -> Any:
+    return grpc.aio.server(handlers=[methods], options=options, maximum_concurrent_rpcs=most_calls)

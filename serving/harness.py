@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from serving.clock import Clock
 from serving.errors import InternalError, ServingError
@@ -44,7 +44,7 @@ class Harness:
         self.stage = Stage.NEW
         self.wanted = True
         self.draining_since: int | None = None  # moment from which it stays only for what still needs it
-        self.loaded: Loaded | None = None
+        self.loaded: Any = None  # a Loaded; None before its load, and after its unload
         self.given_up = threading.Event()  # set when it is not wanted any more: ends the waits between two tries
         self._running = 0
         self._idle = threading.Condition()

@@ -84,13 +84,14 @@ class Manager:
         it is used. starting: for something that will need it further on; one that is given up takes none.
 
         Raises NOT_FOUND when there is none."""
-        harness = self._enter(name, version, starting)
+        harness = self.hold(name, version, starting)
         try:
             yield harness.loaded
         finally:
             harness.leave()
 
-    def _enter(self, name: str, version: int | None, starting: bool) -> Harness:
+    def hold(self, name: str, version: int | None = None, starting: bool = False) -> Harness:
+        """As use(), without a block: it stays loaded until it is left."""
         with self._lock:
             harness = self._found(self._serving.get(name), version, starting)
             if harness is not None:

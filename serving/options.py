@@ -199,8 +199,8 @@ class ServerOptions:
     )
     grpc_receive_timeout_seconds: int = flag(
         60,
-        "longest time from the headers of a gRPC call to the end of its message, else CANCELLED; 5 while every thread "
-        "waits for one; 0: no limit (not in TensorFlow Serving)",
+        "longest time from the headers of a gRPC call to the end of its message, else CANCELLED; 5 while as many "
+        "wait as may be answered at once; 0: no limit (not in TensorFlow Serving)",
     )
 
     def check(self) -> None:

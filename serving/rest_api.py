@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,6 +32,7 @@ from serving.errors import (
 from serving.http_body import Scope
 from serving.http_codes import status_of
 from serving.http_limits import Concurrency
+from serving.joined import LITTLE_BYTES, LITTLE_ELEMENTS, Joined
 from serving.log import log_unexpected
 from serving.observing import Observer, Request
 from serving.rest_json import examples, predict_request, predict_response
@@ -47,7 +47,6 @@ from serving.sequences.store import Answer as SequenceAnswer
 from serving.sequences.turns import Gone
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
-from serving.waking import Waking
 
 JSON = (b"content-type", b"application/json")
 TEXT = (b"content-type", b"text/plain")
@@ -60,7 +59,6 @@ CORS = (
 OK = 200
 LOOK_SECONDS = 0.001
 NO_STEP = InvalidArgumentError(f'Serving signature name: "{STEP}" not found in signature def')
-LITTLE_BYTES, LITTLE_ELEMENTS = 1 << 16, 1 << 12  # decoded in half a millisecond, encoded in one
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -100,7 +98,7 @@ class RestApi:
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
-        self._waking: Waking | None = None  # of the one event loop
+        self._joined = Joined(calls)
         self.at_once = Concurrency(max_concurrent_calls)
         self._observer = observer or Observer()
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
@@ -151,12 +149,11 @@ class RestApi:
                 content = self._look[found.call](found.spec)
             else:
                 with self.at_once:
-                    document = self._little(found, scope, body)
-                    if document is not None:
-                        content = await self._predict_here(found.spec, document)
-                    else:
+                    here = await self._predict_here(found, scope, body)
+                    if here is None:
                         run = self._run.get(found.call) or partial(self._predict, _gone(receive))
-                        content = await self._in_time(run, found.spec, scope, body)
+                        here = await self._in_time(run, found.spec, scope, body)
+                content = here
         except ServingError as failure:
             error = failure
         except Exception as failure:
@@ -195,33 +192,32 @@ class RestApi:
         except TimeoutError:
             raise DeadlineExceededError("Timed out waiting for notification") from None
 
-    def _little(self, found: Route, scope: Scope, body: bytes) -> Document | None:
-        """The document of a Predict that the event loop may decode itself and need not run; None for all else."""
+    async def _predict_here(self, found: Route, scope: Scope, body: bytes) -> bytes | None:
+        """The answer of a Predict that is joined with others and little, on the event loop; None for all else."""
         if found.call != "predict" or len(body) > LITTLE_BYTES or http_body.is_packed(scope):
             return None
-        if not self._calls.begins(found.spec):
+        held = self._joined.hold(found.spec)
+        if held is None:
             return None
-        document = predict_request.parse_plain(body)
-        return None if document is None or document.signature_name == STEP else document
+        document = None
+        try:
+            document = predict_request.parse_plain(body)
+        finally:
+            if document is None or document.signature_name == STEP:
+                held.leave()
+        if document is None or document.signature_name == STEP:
+            return None
+        spec = ModelSpec(found.spec.name, found.spec.version, found.spec.label, document.signature_name)
+        form = Form.ROW
 
-    async def _predict_here(self, spec: ModelSpec, document: Document) -> bytes:
-        """Runs one signature, and waits for it on the event loop."""
-        spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
-        loop = asyncio.get_running_loop()
-        if self._waking is None:
-            self._waking = Waking(loop)
-        waiting = self._waking.waiting()
-        with ExitStack() as held:
-            servable = held.enter_context(self._calls.model(spec))
-            inputs, form = _inputs(servable, spec, document)
-            take = self._calls.begin_predict(servable, spec.signature, inputs, waiting.end, timeout_ms=self._timeout_ms)
-            try:
-                await waiting.in_time(None if self._timeout_ms is None else self._timeout_ms / 1000)
-            except TimeoutError:
-                waiting.afterwards(held.pop_all().close)  # it may still run: the version stays for it
-                raise DeadlineExceededError("Timed out waiting for notification") from None
-            outputs = take()
+        def inputs(servable: Servable) -> dict[str, np.ndarray]:
+            nonlocal form
+            arrays, form = _inputs(servable, spec, document)
+            return arrays
+
+        outputs = await self._joined.predict(held, spec, inputs, self._timeout_ms)
         if sum(output.size for output in outputs.values()) > LITTLE_ELEMENTS:
+            loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._executor, predict_response.encode, outputs, form)
         return predict_response.encode(outputs, form)
 

@@ -92,6 +92,7 @@ class ModelServer:
                 options.model_config_file, self._core.reload, options.model_config_file_poll_wait_seconds, clock
             )
         self._grpc: GrpcServer | None = None
+        self._grpc_threads: ThreadPoolExecutor | None = None
         self._http: http_server.HttpServer | None = None
         self._http_threads: ThreadPoolExecutor | None = None
         self._opening = threading.Lock()
@@ -139,14 +140,16 @@ class ModelServer:
 
     def _open_grpc(self) -> None:
         options = self.options
+        self._grpc_threads = ThreadPoolExecutor(max(options.grpc_max_threads, 1), thread_name_prefix="grpc")
+        tensor_content = options.enable_serialization_as_tensor_content
         self._grpc = GrpcServer(
-            PredictionService(self.calls, self.metrics, options.enable_serialization_as_tensor_content, self._observer),
+            PredictionService(self.calls, self.metrics, self._grpc_threads, tensor_content, self._observer),
             ModelService(self.calls, self._observer),
-            threads=max(options.grpc_max_threads, 1),
+            executor=self._grpc_threads,
             arguments=channel_arguments(options.grpc_channel_arguments),
             credentials=credentials(options),
             with_health=options.enable_grpc_healthcheck_service,
-            interceptors=[GrpcGuard(self._tokens, self.metrics, self._observer)] if self._tokens is not None else [],
+            guard=None if self._tokens is None else GrpcGuard(self._tokens, self.metrics, self._observer),
             max_concurrent_calls=options.max_concurrent_requests,
             max_receive_bytes=options.grpc_max_receive_message_bytes,
             others=[] if self._streams is None else [TextService(self._streams, self.metrics, self._observer)],
@@ -240,7 +243,7 @@ class ModelServer:
             ended.wait()
         if self._streams is not None:
             self._streams.stop()
-        for threads in (self._grpc, self._http_threads):
+        for threads in (self._grpc_threads, self._http_threads):
             if threads is not None:
                 threads.shutdown(wait=False)
         self._observer.stop()

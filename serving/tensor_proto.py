@@ -95,8 +95,15 @@ def encode(array: np.ndarray, as_content: bool = False) -> Any:
     """The TensorProto of an array: typed `*_val` fields, one entry for each element.
 
     as_content: `tensor_content` in their place, except for strings, which no client could read there."""
+    proto = TensorProto()
+    fill(proto, array, as_content)
+    return proto
+
+
+def fill(proto: Any, array: np.ndarray, as_content: bool = False) -> None:
+    """As encode(), into an empty TensorProto."""
     dtype = of_array(array)
-    proto = TensorProto(dtype=dtype.number)
+    proto.dtype = dtype.number
     proto.tensor_shape.SetInParent()
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
@@ -111,7 +118,6 @@ def encode(array: np.ndarray, as_content: bool = False) -> Any:
     else:
         flat = array.reshape(-1)
         getattr(proto, dtype.field).extend((flat if dtype.wire == dtype.numpy else flat.astype(dtype.wire)).tolist())
-    return proto
 
 
 def _varint(number: int) -> bytes:

@@ -8,7 +8,8 @@ from serving.calls import status
 from serving.calls.inference import Inference
 from serving.calls.model_spec import ModelSpec
 from serving.core import ServerCore
-from serving.errors import NotFoundError, ServingError
+from serving.errors import NotFoundError
+from serving.harness import Harness
 from serving.observing import CURRENT
 from serving.sequences.sequences import Sequences
 from serving.servable import Servable
@@ -39,13 +40,9 @@ class Calls(Inference):
                 request.version = servable.version
             yield servable
 
-    def begins(self, spec: ModelSpec) -> bool:
-        """Whether calls of the version that the spec means are joined, so that no thread need wait for each."""
-        try:
-            with self._core.manager.use(spec.name, spec.resolved_version(self._core.labels)) as servable:
-                return bool(servable.begins)
-        except ServingError:
-            return False  # the call itself will say what is wrong
+    def hold(self, spec: ModelSpec) -> Harness:
+        """As model(), without a block, and unobserved: the version stays loaded until it is left."""
+        return self._core.manager.hold(spec.name, spec.resolved_version(self._core.labels))
 
     def status(self, spec: ModelSpec) -> Any:
         """The GetModelStatusResponse; a label is not looked at."""

@@ -1,5 +1,6 @@
 """Callers that open a call and send no message: over a real channel, with two threads for all calls."""
 
+import asyncio
 import threading
 
 import grpc
@@ -19,13 +20,13 @@ GOOD = predict_request("scale", {"x": np.float32([[1]])})
 
 @pytest.fixture
 def small(tmp_path, written, monkeypatch):
-    """A server with two threads, which looks a hundred times more often than in use."""
+    """A server with two threads that answers six calls at once, which looks a hundred times more often than in use."""
     monkeypatch.setattr(grpc_receiving, "SWEEP_SECONDS", 0.01)
     monkeypatch.setattr(grpc_receiving, "BUSY_SECONDS", 0.1)
     (tmp_path / "scale").mkdir()
     exports.copy(written["scale"], tmp_path / "scale" / "1")
     with ModelServer.on_free_ports(
-        model_name="scale", model_base_path=str(tmp_path / "scale"), grpc_max_threads=2,
+        model_name="scale", model_base_path=str(tmp_path / "scale"), grpc_max_threads=2, max_concurrent_requests=6,
         enable_grpc_healthcheck_service=True,
     ) as server:  # fmt: skip
         yield Grpc(f"localhost:{server.grpc_port}")
@@ -45,12 +46,17 @@ def never():
 
 
 @pytest.mark.parametrize("name", [PREDICT, "/grpc.health.v1.Health/Watch", "/grpc.health.v1.Health/Check"])
-def test_callers_without_a_message_do_not_keep_the_threads(small, never, name):
+def test_callers_without_a_message_hold_no_thread_and_no_place(small, never, name):
     method = small.channel.stream_unary(name)
-    strangers = [method.future(never(), timeout=60) for _ in range(6)]
+    strangers = [method.future(never(), timeout=60) for _ in range(5)]
     assert small.predict("scale", {"x": np.float32([[1]])})["y"] == 2
-    wait_until(lambda: sum(call.done() for call in strangers) >= 5)  # the last may wait on: a thread is free
-    assert {call.code() for call in strangers if call.done()} == {grpc.StatusCode.CANCELLED}
+    assert not any(call.done() for call in strangers)  # there is a place left: they have the whole time
+    strangers.append(method.future(never(), timeout=60))
+    wait_until(lambda: any(call.done() for call in strangers))  # there is a place again: the others may wait on
+    assert {(call.code(), call.details()) for call in strangers if call.done()} == {
+        (grpc.StatusCode.CANCELLED, "The message of the call has not come within 0.1 seconds")
+    }
+    assert small.predict("scale", {"x": np.float32([[1]])})["y"] == 2
 
 
 def test_a_call_that_ends_without_a_message_and_bytes_that_are_none_get_the_texts_of_grpc(small):
@@ -64,40 +70,46 @@ def test_a_call_that_ends_without_a_message_and_bytes_that_are_none_get_the_text
 
 
 class Context:
-    cancelled = False
+    """A call whose message comes when the test says so."""
 
-    def cancel(self):
-        self.cancelled = True
+    def __init__(self):
+        self.come = asyncio.Event()
+
+    async def read(self):
+        await self.come.wait()
+        return b"it"
 
 
-@pytest.mark.parametrize(("waiting", "bound"), [(1, 60), (2, 5)])
-def test_the_bound_is_shorter_while_every_thread_waits(waiting, bound):
-    times = iter([0.0] * waiting + [bound - 0.1, bound + 0.1])
-    receiving, contexts = Receiving(60, threads=2, now=lambda: next(times)), [Context() for _ in range(waiting)]
-    come, entered = threading.Event(), threading.Semaphore(0)
+@pytest.mark.parametrize(("most", "bound"), [(3, 60), (2, 5), (0, 60)])
+def test_the_bound_is_shorter_while_no_place_is_left(most, bound):
+    async def waiting():
+        now = 0.0
+        receiving, contexts = Receiving(60, most, now=lambda: now), [Context(), Context()]
+        calls = [asyncio.ensure_future(receiving.message(each, bytes.decode, PREDICT)) for each in contexts]
+        await asyncio.sleep(0)
+        now = bound - 0.1
+        assert receiving.sweep() == []
+        now = bound + 0.1
+        assert receiving.sweep() == contexts
+        contexts[0].come.set()
+        assert await calls[0] == "it"
+        now = 60.1
+        assert receiving.sweep() == contexts[1:]
+        contexts[1].come.set()
+        await calls[1]
 
-    def messages():
-        entered.release()
-        come.wait(30)
-        yield b""
-
-    unary = grpc.unary_unary_rpc_method_handler(lambda request, context: request, bytes.decode)
-    handler = receiving.intercept_service(lambda details: unary, type("Details", (), {"method": PREDICT}))
-    threads = [threading.Thread(target=handler.stream_unary, args=(messages(), each)) for each in contexts]
-    for thread in threads:
-        thread.start()
-        assert entered.acquire(timeout=30)
-    receiving.sweep()
-    assert [each.cancelled for each in contexts] == [False] * waiting
-    receiving.sweep()
-    assert [each.cancelled for each in contexts] == [True] * waiting
-    come.set()
-    for thread in threads:
-        thread.join(30)
+    asyncio.run(waiting())
 
 
 def test_0_seconds_are_no_limit():
-    receiving = Receiving(0, threads=9, now=lambda: 1e12)
-    receiving._waiting[context := Context()] = 0.0
-    receiving.sweep()
-    assert not context.cancelled
+    async def waiting():
+        now = 0.0
+        receiving, context = Receiving(0, 9, now=lambda: now), Context()
+        call = asyncio.ensure_future(receiving.message(context, bytes.decode, PREDICT))
+        await asyncio.sleep(0)
+        now = 1e12
+        assert receiving.sweep() == []
+        context.come.set()
+        await call
+
+    asyncio.run(waiting())
