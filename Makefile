@@ -34,9 +34,12 @@ $(DEBIAN)/.tried: $(INSTALLED)
 		&& for package in *.deb; do dpkg -x $$package .; done) >/dev/null 2>&1 || true
 	@touch $@
 
+# each process holds TensorFlow, 2 GB at its largest; a file's tests stay together and share what they prepare
+JOBS ?= auto
+
 .PHONY: test
-test: $(INSTALLED) $(DEBIAN)/.tried lint types ## every test, the linter and the type checker
-	@$(BIN)/python -m pytest
+test: $(INSTALLED) $(DEBIAN)/.tried lint types ## every test, the linter and the type checker (JOBS=1: one after the other)
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=4 --dist=loadfile
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff: rules and format

@@ -55,7 +55,7 @@ def recurrent_layer(case: Case, name: str, level: int = 0, **options: Any) -> An
 def forward(case: Case, name: str, traced: Traced) -> Contender:
     """The outputs of all time steps."""
     layer = recurrent_layer(case, name, return_sequences=True)
-    call = traced(lambda x: layer(x), tf.constant(cases.inputs(case)))
+    call = traced(lambda x: layer(x, training=False), tf.constant(cases.inputs(case)))
     return Contender(call, lambda: {"outputs": call().numpy()})
 
 
@@ -67,7 +67,7 @@ def gradients(case: Case, name: str, traced: Traced) -> Contender:
     def there_and_back(x: Any, from_above: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            outputs = layer(x)
+            outputs = layer(x, training=True)
         return outputs, tape.gradient(outputs, [x, *variables], output_gradients=from_above)
 
     call = traced(there_and_back, tf.constant(cases.inputs(case)), tf.constant(cases.cotangent(case)))
@@ -93,7 +93,7 @@ def step(case: Case, name: str, traced: Traced) -> Contender:
     """One time step with the state handed in and out, as a server does that streams."""
     layer = recurrent_layer(case, name, return_state=True)
     tensors = [tf.constant(array) for array in (cases.inputs(case), *cases.states(case))]
-    call = traced(lambda x, *before: layer(x, initial_state=list(before)), *tensors)
+    call = traced(lambda x, *before: layer(x, initial_state=list(before), training=False), *tensors)
     return Contender(call, lambda: {f"state {part}": value.numpy() for part, value in enumerate(call()[1:])})
 
 

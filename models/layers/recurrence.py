@@ -78,7 +78,7 @@ class Recurrence(keras.layers.RNN):
         self._logged_engine: str | None = None
 
     def inner_loop(
-        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
+        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool | None = None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Walks through time: (last output, outputs [batch, time, units], last state); Keras calls it."""
         mask = self._checked_mask(sequences, mask)
@@ -98,7 +98,7 @@ class Recurrence(keras.layers.RNN):
         if engine.name != self._logged_engine:
             log.debug("%s runs on the %s engine", self.name, engine.name)
             self._logged_engine = engine.name
-        outputs, after = engine.run(self, sequences, before, mask, recurrent_mask)
+        outputs, after = engine.run(self, sequences, before, mask, recurrent_mask, training)
         return *self._masked_outputs(outputs, after[0], mask), list(after)
 
     def _masked_outputs(self, outputs: Tensor, last: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -142,7 +142,7 @@ class Recurrence(keras.layers.RNN):
                 )
 
     def call(
-        self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
+        self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool | None = None
     ) -> Tensor | tuple[Tensor, ...]:
         """Keras's `RNN.call`; of no time steps, at which Keras would look, the initial state comes back."""
         if sequences.shape[1] != 0:

@@ -22,7 +22,8 @@ class Engine:
     """One way through time.
 
     run(layer, inputs [batch, time, features], before State, mask [batch, time] or None, recurrent_mask
-    [batch, units] or None) -> (outputs [batch, time, units], State after the last step).
+    [batch, units] or None, training) -> (outputs [batch, time, units], State after the last step). training: False
+    saves nothing for a gradient, which is as right then and takes longer; None, unsaid, may become either.
     why_not(layer): reasons why it cannot run this layer; empty when it can.
     """
 

@@ -31,7 +31,12 @@ def why_not(layer: AskedLayer) -> list[str]:
 
 
 def run(
-    layer: AskedLayer, inputs: Tensor, before: Any, mask: Tensor | None, recurrent_mask: Tensor | None
+    layer: AskedLayer,
+    inputs: Tensor,
+    before: Any,
+    mask: Tensor | None,
+    recurrent_mask: Tensor | None,
+    training: bool | None,
 ) -> tuple[Tensor, Any]:
     """Walks through time in time-major order; see `engines.Engine` for shapes."""
     there, back = _compiled(layer.cell)
@@ -42,11 +47,11 @@ def run(
         cuts = [slice(None, middle), slice(middle, None)]
     masks = [(_rows(mask, cut), _rows(recurrent_mask, cut)) for cut in cuts]
 
-    def forward(x: Tensor, weights: Weights, start: States) -> Walked:
+    def forward(x: Tensor, weights: Weights, start: States, keep: bool) -> Walked:
         # a compiled function that a tape follows hands out its loop's insides, which XLA cannot
         x, weights, start = tf.nest.map_structure(tf.stop_gradient, (x, weights, start))
         halves = [
-            there(x[:, cut], weights, tuple(part[cut] for part in start), *of_half)
+            there(x[:, cut], weights, tuple(part[cut] for part in start), keep, *of_half)
             for cut, of_half in zip(cuts, masks, strict=True)
         ]
         last = tuple(tf.concat(parts, axis=0) for parts in zip(*(half.last for half in halves), strict=True))
@@ -69,7 +74,7 @@ def run(
         d_start = tuple(tf.concat(parts, axis=0) for parts in zip(*(half.start for half in halves), strict=True))
         return Gradients(tf.concat([half.x for half in halves], axis=1), d_weights, d_start)
 
-    return gradient.walk(layer.cell, inputs, before, forward, backward)
+    return gradient.walk(layer.cell, inputs, before, forward, backward, training is not False)
 
 
 def _compiled(cell: RecurrentCell) -> tuple[Any, Any]:
@@ -77,8 +82,8 @@ def _compiled(cell: RecurrentCell) -> tuple[Any, Any]:
     if cell not in _COMPILED:
         unmasked = Loops.of(cell, None)  # holds nothing of the cell, so that a cell that is not used any more can go
 
-        def there(x: Tensor, weights: Weights, start: States, mask: Any, recurrent_mask: Any) -> Walked:
-            return unmasked.masked(mask, recurrent_mask).forward(x, weights, start)
+        def there(x: Tensor, weights: Weights, start: States, keep: bool, mask: Any, recurrent_mask: Any) -> Walked:
+            return unmasked.masked(mask, recurrent_mask).forward(x, weights, start, keep)
 
         def back(x: Tensor, *rest: Any) -> Gradients:
             *given, mask, recurrent_mask = rest

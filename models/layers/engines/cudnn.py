@@ -37,23 +37,29 @@ def why_not(layer: AskedLayer) -> list[str]:
 
 
 def run(
-    layer: AskedLayer, inputs: Tensor, before: Any, mask: Tensor | None, recurrent_mask: Tensor | None
+    layer: AskedLayer,
+    inputs: Tensor,
+    before: Any,
+    mask: Tensor | None,
+    recurrent_mask: Tensor | None,
+    training: bool | None,
 ) -> tuple[Tensor, Any]:
     """Walks through time in time-major order; see `engines.Engine` for shapes."""
     cell = layer.cell
-    loops = Loops.of(cell, mask)
+    loops = Loops.of(cell, mask, training=training)
     gpu = Gpu(CUDNN_FORMS[cell.equation], mask, cell.units)
 
     # both ways of a choice must leave the same kinds of tensors: each leaves the other's empty
 
-    def forward(x: Tensor, weights: Weights, start: States) -> Walked:
+    def forward(x: Tensor, weights: Weights, start: States, keep: bool) -> Walked:
         def here() -> Walked:
-            walked = gpu.forward(x, weights, start)
-            return walked._replace(saved=(*loops.nothing_kept(x, weights), *walked.saved))
+            walked = gpu.forward(x, weights, start, keep)
+            return walked._replace(saved=(*loops.nothing_kept(x, weights), *walked.saved) if keep else ())
 
         def elsewhere() -> Walked:
-            walked = loops.forward(x, weights, start)
-            return walked._replace(saved=(*walked.saved, tf.zeros([0], x.dtype), tf.zeros([0], tf.int32)))
+            walked = loops.forward(x, weights, start, keep)
+            nothing = (tf.zeros([0], x.dtype), tf.zeros([0], tf.int32))
+            return walked._replace(saved=(*walked.saved, *nothing) if keep else ())
 
         return gpu.choose(here, elsewhere)
 
@@ -67,7 +73,7 @@ def run(
 
         return gpu.choose(way(gpu.backward, reserved, host_reserved), way(loops.backward, *kept))
 
-    return gradient.walk(cell, inputs, before, forward, backward)
+    return gradient.walk(cell, inputs, before, forward, backward, training is not False)
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,10 @@ class Gpu:
 
         return tf.__internal__.execute_fn_for_device({"CPU": inlined, "GPU": guarded}, default_fn=elsewhere)
 
-    def forward(self, x: Tensor, weights: Weights, start: States) -> Walked:
+    def forward(self, x: Tensor, weights: Weights, start: States, keep: bool) -> Walked:
         """cuDNN's way there; saved are its numbers and integers for the way back."""
         outputs, h, c, reserved, host_reserved = tf.raw_ops.CudnnRNNV3(
-            **self._arguments(x, weights, start), is_training=True, **self._attributes()
+            **self._arguments(x, weights, start), is_training=keep, **self._attributes()
         )
         last = tuple(part[0] for part in (h, c)[: len(start)])
         # cuDNN leaves zeros past the lengths; the loops repeat the state there

@@ -16,9 +16,14 @@ def why_not(layer: AskedLayer) -> list[str]:
 
 
 def run(
-    layer: AskedLayer, inputs: Tensor, before: Any, mask: Tensor | None, recurrent_mask: Tensor | None
+    layer: AskedLayer,
+    inputs: Tensor,
+    before: Any,
+    mask: Tensor | None,
+    recurrent_mask: Tensor | None,
+    training: bool | None,
 ) -> tuple[Tensor, Any]:
-    """Walks through time by the cell's step; see `engines.Engine` for shapes."""
+    """Walks through time by the cell's step; see `engines.Engine`. TensorFlow saves what a gradient needs by itself."""
     cell, State = layer.cell, layer.cell.State
 
     def step(x: Tensor, valid: Tensor | None, state: Any) -> Any:

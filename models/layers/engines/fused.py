@@ -32,8 +32,13 @@ def why_not(layer: AskedLayer) -> list[str]:
 
 
 def run(
-    layer: AskedLayer, inputs: Tensor, before: Any, mask: Tensor | None, recurrent_mask: Tensor | None
+    layer: AskedLayer,
+    inputs: Tensor,
+    before: Any,
+    mask: Tensor | None,
+    recurrent_mask: Tensor | None,
+    training: bool | None,
 ) -> tuple[Tensor, Any]:
     """Walks through time in time-major order; see `engines.Engine` for shapes."""
-    loops = Loops.of(layer.cell, mask, recurrent_mask)
-    return gradient.walk(layer.cell, inputs, before, loops.forward, loops.backward)
+    loops = Loops.of(layer.cell, mask, recurrent_mask, training)
+    return gradient.walk(layer.cell, inputs, before, loops.forward, loops.backward, training is not False)

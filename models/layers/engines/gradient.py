@@ -35,7 +35,7 @@ class Gradients(NamedTuple):
     start: tuple[Tensor, ...]
 
 
-Forward = Callable[[Tensor, Weights, tuple[Tensor, ...]], Walked]
+Forward = Callable[[Tensor, Weights, tuple[Tensor, ...], bool], Walked]
 Backward = Callable[[Tensor, Weights, tuple[Tensor, ...], Walked, Tensor, tuple[Tensor, ...]], Gradients]
 
 
@@ -46,18 +46,22 @@ def weights_of(cell: RecurrentCell) -> Weights:
     return Weights(kernel, recurrent_kernel, *(nothing if bias is None else bias for bias in biases))
 
 
-def walk(cell: RecurrentCell, inputs: Tensor, before: Any, forward: Forward, backward: Backward) -> tuple[Tensor, Any]:
+def walk(
+    cell: RecurrentCell, inputs: Tensor, before: Any, forward: Forward, backward: Backward, keep: bool
+) -> tuple[Tensor, Any]:
     """Runs `forward` with `backward` for its gradient; inputs [batch, time, features], before and the result a State.
 
-    Second derivatives raise NotImplementedError: the way back is not written to be differentiated."""
+    keep: whether the way there saves for the way back. If not, a gradient that is asked for all the same walks there
+    once more. Second derivatives raise NotImplementedError: the way back is not written to be differentiated."""
 
     @tf.custom_gradient
     def through_time(x: Tensor, *rest: Tensor) -> Any:
         weights, start = Weights(*rest[:4]), rest[4:]
-        walked = forward(x, weights, start)
+        walked = forward(x, weights, start, keep)
 
         def gradient(d_outputs: Tensor, *d_last: Tensor) -> Any:
-            given = (x, weights, start, walked, d_outputs, d_last)
+            saved = walked if keep else forward(x, weights, start, True)
+            given = (x, weights, start, saved, d_outputs, d_last)
             return _first_order(lambda: tf.nest.flatten(backward(*given)), given)
 
         return (walked.outputs, *walked.last), gradient

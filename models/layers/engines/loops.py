@@ -6,9 +6,9 @@ from typing import Any
 import tensorflow as tf
 
 from models.layers.cell import RecurrentCell
-from models.layers.engines.fused_steps import FUSED_STEPS, FusedStep
+from models.layers.engines.fused_steps import FUSED_STEPS, Around, FusedStep
 from models.layers.engines.gradient import Gradients, Walked, Weights
-from models.layers.engines.sequence import Steps, compiled_by_xla, length, readable
+from models.layers.engines.sequence import Steps, compiled_by_xla, length
 
 Tensor = Any
 
@@ -18,7 +18,8 @@ class Loops:
     """A recurrence's fused step, walked through time.
 
     valid [time, batch, 1] bool or None: False leaves the state as it was. recurrent_mask [batch, units] or None
-    multiplies what the recurrent kernel sees of the old state.
+    multiplies what the recurrent kernel sees of the old state. training: sequences are written in place, but under
+    XLA; for graphs that XLA will not get later, as it may get one that is exported.
     """
 
     step: FusedStep
@@ -26,62 +27,70 @@ class Loops:
     valid: Tensor | None
     recurrent_mask: Tensor | None
     has_recurrent_bias: bool
+    training: bool
 
     @classmethod
-    def of(cls, cell: RecurrentCell, mask: Tensor | None, recurrent_mask: Tensor | None = None) -> "Loops":
+    def of(
+        cls,
+        cell: RecurrentCell,
+        mask: Tensor | None,
+        recurrent_mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> "Loops":
         """The loops of a cell; mask [batch, time] or None."""
-        loops = cls(FUSED_STEPS[cell.equation], cell.State, None, None, cell.recurrent_bias is not None)
+        step, has_recurrent_bias = FUSED_STEPS[cell.equation], cell.recurrent_bias is not None
+        loops = cls(step, cell.State, None, None, has_recurrent_bias, training is True)
         return loops.masked(mask, recurrent_mask)
+
+    @property
+    def _in_place(self) -> bool:
+        return self.training and not compiled_by_xla()
 
     def masked(self, mask: Tensor | None, recurrent_mask: Tensor | None) -> "Loops":
         """These loops with masks; mask [batch, time] or None."""
         valid = None if mask is None else tf.transpose(mask)[:, :, None]
         return replace(self, valid=valid, recurrent_mask=recurrent_mask)
 
-    def forward(self, x: Tensor, weights: Weights, start: tuple[Tensor, ...]) -> Walked:
-        """Each state after each step; saved is what the step keeps for the way back.
-
-        What it keeps first is written over the step's projected input, which nobody reads any more. Under XLA it has a
-        place of its own: XLA leaves out a list that is only written, as this one is where no gradient is asked for."""
-        steps = length(x)
+    def forward(self, x: Tensor, weights: Weights, start: tuple[Tensor, ...], keep: bool) -> Walked:
+        """Each output; saved is what the steps keep for the way back, nothing unless `keep`."""
+        steps, units = length(x), weights.recurrent_kernel.shape[0]
         bias, recurrent_bias = self.step.biases(
             weights.bias, weights.recurrent_bias if self.has_recurrent_bias else None
         )
         projected = _product(x, weights.kernel) + bias
-        valid_at = readable(self.valid)
-        first_like, *others_like = self._kept_like(x, weights)
-        projected_at = Steps.of(projected, first_like)
-        apart = compiled_by_xla()
-        ahead = self.step.tail is not None
+        projected_at = Steps.of(projected, _row(x, projected.shape[-1]), self._in_place)
+        valid_at, ahead = self._valid_at(), self.step.tail
 
-        def body(t: Tensor, read: Tensor, before: Any, outputs: Tensor, kept: Any) -> Any:
-            outputs_at, *kept_at = (part.at(handle) for part, handle in zip(places, (outputs, *kept), strict=True))
-            now = read if ahead else (projected_at if apart else kept_at[0]).read(t)
+        def body(t: Tensor, read: Tensor, before: Any, handles: Any) -> Any:
+            outputs_at, *kept_at = (place.at(handle) for place, handle in zip(places, handles, strict=True))
+            now = read if ahead else projected_at.read(t)
             u = tf.linalg.matmul(self._seen(before[0]), weights.recurrent_kernel)
-            after, keep = self.step.forward(now, u, recurrent_bias, before)
+            after, kept = self.step.forward(now, u, recurrent_bias, before)
             after = self._where_valid(valid_at, t, after, before)
-            written = tuple(part.write(t, value) for part, value in zip(kept_at, keep, strict=True))
-            read = (projected_at if apart else written[0]).read(tf.minimum(t + 1, steps - 1)) if ahead else read
-            return t + 1, read, after, outputs_at.write(t, after[0]).handle, tuple(part.handle for part in written)
+            written = [outputs_at.write(t, after[0])]
+            if keep:
+                written += [place.write(t, value) for place, value in zip(kept_at, kept, strict=True)]
+            read = projected_at.read(tf.minimum(t + 1, steps - 1)) if ahead else read
+            return t + 1, read, after, tuple(place.handle for place in written)
 
         # Where a step takes its input in pieces, the input is read one step ahead and carried. Read where it is used,
         # XLA merges the reading into the gates' arithmetic, which then takes one number at a time: GRU, batch 16 and
         # 128 units, 4.1 in place of 3.0 ms. The other recurrences add the whole input first, and lose by the copy.
         first = tf.reduce_sum(projected[:1], axis=0) if ahead else tf.zeros([])  # zeros where there are no steps
+        widths = [width * units for width in self.step.kept] if keep else []
         places = [
-            Steps.empty(steps, start[0]),
-            Steps.empty(steps, first_like) if apart else projected_at,
-            *(Steps.empty(steps, like) for like in others_like),
+            Steps.empty(steps, start[0], self._in_place),
+            *(Steps.empty(steps, _row(x, width), self._in_place) for width in widths),
         ]
-        handles = tuple(part.handle for part in places)
-        loop = (0, first, self.State(*start), handles[0], handles[1:])
-        _, _, last, *written = tf.while_loop(lambda t, *_: t < steps, body, loop)
-        outputs, *kept = (part.at(h) for part, h in zip(places, (written[0], *written[1]), strict=True))
-        return Walked(outputs.stacked(steps), tuple(last), tuple(part.stacked(steps) for part in kept))
+        loop = (0, first, self.State(*start), tuple(place.handle for place in places))
+        _, _, last, handles = tf.while_loop(lambda t, *_: t < steps, body, loop)
+        outputs, *kept = (place.at(handle).stacked(steps) for place, handle in zip(places, handles, strict=True))
+        return Walked(outputs, tuple(last), tuple(kept))
 
     def nothing_kept(self, x: Tensor, weights: Weights) -> tuple[Tensor, ...]:
-        """What `forward` saves, of no steps."""
-        return tuple(like[None][:0] for like in self._kept_like(x, weights))
+        """What `forward` keeps, of no steps."""
+        units = weights.recurrent_kernel.shape[0]
+        return tuple(_row(x, width * units)[None][:0] for width in self.step.kept)
 
     def backward(
         self,
@@ -92,35 +101,34 @@ class Loops:
         d_outputs: Tensor,
         d_last: tuple[Tensor, ...],
     ) -> Gradients:
-        """The gradients for inputs, weights and start.
-
-        The gradients of the sums are written over what they were made from; under XLA, which would copy the whole list
-        in each step to be safe, to places of their own."""
-        steps = length(x)
-        d_output_at, valid_at = readable(d_outputs), readable(self.valid)
-        kept = [Steps.of(part, like) for part, like in zip(walked.saved, self._kept_like(x, weights), strict=True)]
-        tail = self.step.tail
-        over = [0] if tail is None else [0, tail]
-        apart = compiled_by_xla()
-        places = [Steps.empty(steps, kept[part].like) if apart else kept[part] for part in over]
+        """The gradients for inputs, weights and start."""
+        steps, units = length(x), weights.recurrent_kernel.shape[0]
+        d_output_at, valid_at = Steps.of(d_outputs, start[0], self._in_place), self._valid_at()
+        output_at = Steps.of(walked.outputs, start[0], self._in_place)
+        kept_at = [
+            Steps.of(part, _row(x, width * units), self._in_place)
+            for part, width in zip(walked.saved, self.step.kept, strict=True)
+        ]
         transposed = tf.transpose(weights.recurrent_kernel)
 
         def body(t: Tensor, d_after: Any, handles: Any) -> Any:
-            sums = [place.at(handle) for place, handle in zip(places, handles, strict=True)]
-            kept_at = dict(enumerate(kept)) | ({} if apart else dict(zip(over, sums, strict=True)))
+            h = Around(
+                before=lambda: tf.where(t > 0, output_at.read(tf.maximum(t - 1, 0)), start[0]),
+                after=lambda: output_at.read(t),
+            )
             d_after = self.State(d_after[0] + d_output_at.read(t), *d_after[1:])
-            d_x, d_tail, d_before = self.step.backward(tuple(part.read(t) for part in kept_at.values()), d_after)
+            d_x, d_tail, d_before = self.step.backward(tuple(part.read(t) for part in kept_at), h, d_after)
             through_u = self._seen(tf.linalg.matmul(_with_tail(d_x, d_tail), transposed))
             d_before = self.State(d_before[0] + through_u, *d_before[1:])
             d_before = self._where_valid(valid_at, t, d_before, d_after)
-            (d_x,) = self._where_valid(valid_at, t, (d_x,), (tf.zeros_like(d_x),))
-            d_sums = [d_x]
-            if d_tail is not None:
-                d_sums += self._where_valid(valid_at, t, (d_tail,), (tf.zeros_like(d_tail),))
-            written = (place.write(t, d_sum).handle for place, d_sum in zip(sums, d_sums, strict=True))
-            return t - 1, d_before, tuple(written)
+            d_sums = [d_x] if d_tail is None else [d_x, d_tail]
+            d_sums = self._where_valid(valid_at, t, d_sums, [tf.zeros_like(part) for part in d_sums])
+            written = (place.at(at).write(t, d_sum) for place, at, d_sum in zip(places, handles, d_sums, strict=True))
+            return t - 1, d_before, tuple(place.handle for place in written)
 
-        loop = (steps - 1, self.State(*d_last), tuple(part.handle for part in places))
+        widths = [weights.kernel.shape[-1], *([units] if self.step.tail else [])]
+        places = [Steps.empty(steps, _row(x, width), self._in_place) for width in widths]
+        loop = (steps - 1, self.State(*d_last), tuple(place.handle for place in places))
         _, d_start, handles = tf.while_loop(lambda t, *_: t >= 0, body, loop)
         d_x, *d_tail = (place.at(handle).stacked(steps) for place, handle in zip(places, handles, strict=True))
         d_u = _with_tail(d_x, *d_tail)
@@ -130,17 +138,19 @@ class Loops:
             _product_of_all_steps(x, d_x),
             _product_of_all_steps(self._seen(h_before), d_u),
             d_bias,
-            d_bias if tail is None else tf.reduce_sum(d_u, axis=[0, 1]),
+            tf.reduce_sum(d_u, axis=[0, 1]) if self.step.tail else d_bias,
         )
         return Gradients(_product(d_x, tf.transpose(weights.kernel)), d_weights, tuple(d_start))
 
-    def _kept_like(self, x: Tensor, weights: Weights) -> list[Tensor]:
-        """For each part that a step keeps, a tensor of its shape [batch, width]."""
-        units = weights.recurrent_kernel.shape[0]
-        return [tf.zeros([tf.shape(x)[1], width * units], x.dtype) for width in self.step.kept]
-
     def _seen(self, h: Tensor) -> Tensor:
         return h if self.recurrent_mask is None else h * self.recurrent_mask
+
+    def _valid_at(self) -> Steps | None:
+        return (
+            None
+            if self.valid is None
+            else Steps.of(self.valid, tf.zeros(tf.shape(self.valid)[1:], tf.bool), self._in_place)
+        )
 
     def _where_valid(self, valid_at: Any, t: Tensor, new: Any, old: Any) -> Any:
         if valid_at is None:
@@ -148,6 +158,11 @@ class Loops:
         now = valid_at.read(t)
         parts = [tf.where(now, n, o) for n, o in zip(new, old, strict=True)]
         return self.State(*parts) if isinstance(new, self.State) else parts
+
+
+def _row(x: Tensor, width: int) -> Tensor:
+    """Zeros [batch, width] like a step of the sequence x."""
+    return tf.zeros([tf.shape(x)[1], width], x.dtype)
 
 
 def _with_tail(d_x: Tensor, d_tail: Tensor | None = None) -> Tensor:

@@ -42,25 +42,32 @@ def stacked(array: Any, steps: Any, element: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Steps:
-    """A tensor for each time step, as TensorFlow's list of tensors: what is written over is let go at once.
+    """A tensor for each time step, read and written in a loop, that ends as a sequence.
 
-    like [batch, width] is what a step holds. A loop carries the `handle` alone, see `at`.
+    like [batch, ...] is what a step holds. A loop carries the `handle` alone, see `at`. in_place: the handle is the
+    whole sequence, and a step is written into it; else it is a list of tensors that is put together at the end, when
+    there are both for a moment. XLA lays a list out as a sequence by itself, and has no other way to write a step.
     """
 
     handle: Tensor
     like: Tensor
+    in_place: bool = False
 
     @classmethod
-    def empty(cls, steps: Any, like: Tensor) -> "Steps":
+    def empty(cls, steps: Any, like: Tensor, in_place: bool) -> "Steps":
         """Places for so many steps."""
+        if in_place:
+            return cls(tf.raw_ops.Empty(shape=tf.concat([[steps], tf.shape(like)], 0), dtype=like.dtype), like, True)
         handle = tf.raw_ops.TensorListReserve(
             element_shape=tf.shape(like), num_elements=steps, element_dtype=like.dtype
         )
         return cls(handle, like)
 
     @classmethod
-    def of(cls, sequence: Tensor, like: Tensor) -> "Steps":
-        """The steps of a sequence [time, batch, width]."""
+    def of(cls, sequence: Tensor, like: Tensor, in_place: bool) -> "Steps":
+        """The steps of a sequence [time, batch, ...]."""
+        if in_place:
+            return cls(sequence, like, True)
         return cls(tf.raw_ops.TensorListFromTensor(tensor=sequence, element_shape=tf.shape(like)), like)
 
     def at(self, handle: Tensor) -> "Steps":
@@ -69,6 +76,8 @@ class Steps:
 
     def read(self, t: Tensor) -> Tensor:
         """Step t."""
+        if self.in_place:
+            return tf.ensure_shape(tf.gather(self.handle, t), self.like.shape)
         step = tf.raw_ops.TensorListGetItem(
             input_handle=self.handle, index=t, element_shape=tf.shape(self.like), element_dtype=self.like.dtype
         )
@@ -76,16 +85,25 @@ class Steps:
 
     def write(self, t: Tensor, step: Tensor) -> "Steps":
         """With another step t."""
-        return self.at(tf.raw_ops.TensorListSetItem(input_handle=self.handle, index=t, item=step))
+        if not self.in_place:
+            return self.at(tf.raw_ops.TensorListSetItem(input_handle=self.handle, index=t, item=step))
+        at = tf.reshape(t, [1])
+        return self.at(
+            tf.raw_ops.TensorStridedSliceUpdate(
+                input=self.handle, begin=at, end=at + 1, strides=[1], value=step, shrink_axis_mask=1
+            )
+        )
 
     def stacked(self, steps: Any) -> Tensor:
-        """[time, batch, width]; of no steps too."""
-        sequence = tf.raw_ops.TensorListStack(
-            input_handle=self.handle,
-            element_shape=tf.shape(self.like),
-            element_dtype=self.like.dtype,
-            num_elements=steps if isinstance(steps, int) else -1,
-        )
+        """[time, batch, ...]; of no steps too, where the batch size is known to the running graph only."""
+        sequence = self.handle
+        if not self.in_place:
+            sequence = tf.raw_ops.TensorListStack(
+                input_handle=sequence,
+                element_shape=tf.shape(self.like),
+                element_dtype=self.like.dtype,
+                num_elements=steps if isinstance(steps, int) else -1,
+            )
         return tf.ensure_shape(sequence, [steps if isinstance(steps, int) else None, *self.like.shape])
 
 

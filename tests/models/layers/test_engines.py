@@ -31,11 +31,11 @@ def pair(Layer, engine, batch, steps, **options):
     return ours, theirs
 
 
-def outputs_and_gradients(layer, inputs, start, mask=None):
+def outputs_and_gradients(layer, inputs, start, mask=None, training=None):
     """All outputs, and the gradients for inputs, initial states and weights of a sum that weighs each differently."""
     with tf.GradientTape() as tape:
         tape.watch([inputs, *start])
-        results = layer(inputs, initial_state=start, mask=mask)
+        results = layer(inputs, initial_state=start, mask=mask, training=training)
         loss = sum(tf.reduce_sum(tf.sin(result * (k + 1.0))) for k, result in enumerate(results))
     return results, tape.gradient(loss, [inputs, *start, *(v.value for v in layer.trainable_variables)])
 
@@ -90,6 +90,41 @@ def test_outputs_states_and_all_gradients_are_those_of_keras(Layer, engine, opti
     expected, expected_gradients = outputs_and_gradients(theirs, inputs, start, mask)
     assert_close(results, expected, 2e-6)
     assert_close(gradients, expected_gradients, 2e-6)
+
+
+def test_a_call_that_saves_nothing_for_a_gradient_has_the_same_gradient(Layer, engine):
+    ours, theirs = pair(Layer, engine, 4, 7)
+    inputs, start = sequences(4, 7, len(ours.cell.state_size))
+    mask = tf.sequence_mask([7, 1, 0, 4], 7)
+    results, gradients = outputs_and_gradients(ours, inputs, start, mask, training=False)
+    expected, expected_gradients = outputs_and_gradients(theirs, inputs, start, mask)
+    assert_close(results, expected, 2e-6)
+    assert_close(gradients, expected_gradients, 2e-6)
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["eager", "graph"])
+def test_a_tape_that_is_asked_twice_answers_the_same(Layer, engine, traced):
+    layer, _ = pair(Layer, engine, 4, 7)
+    inputs, start = sequences(4, 7, len(layer.cell.state_size))
+
+    def twice(inputs):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, initial_state=start, training=True)[0]
+        return [tape.gradient(outputs, [inputs, layer.kernel.value]) for _ in range(2)]
+
+    first, second = (tf.function(twice) if traced else twice)(inputs)
+    assert_close(first, second, 0)
+
+
+@pytest.mark.parametrize("training", [False, None], ids=["inference", "unsaid"])
+def test_a_graph_that_was_traced_without_xla_can_be_compiled_later(Layer, engine, training):
+    layer, _ = pair(Layer, engine, 4, 7)
+    inputs, _ = sequences(4, 7, 1)
+    signature = tf.function(lambda x: layer(x, training=training)[0])
+    plain = signature.get_concrete_function(tf.TensorSpec([None, None, FEATURES]))
+    compiled = tf.function(lambda x: plain(x), jit_compile=True)
+    assert_close(compiled(inputs), plain(inputs), 2e-6)
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
