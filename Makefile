@@ -119,10 +119,11 @@ comparison: $(INSTALLED) ## train weather with each recurrence; write docs/compa
 
 STEPS ?= 1000000
 SEED ?= 1
+PARTS ?= 20
 
 .PHONY: soak-sequences
 soak-sequences: $(INSTALLED) $(DEBIAN)/.tried ## sequences under faults, on each store (a million steps: an hour or more; STEPS=10000: minutes)
-	@$(BIN)/python -m tests.serving.sequences.checker --steps $(STEPS) --seed $(SEED) \
+	@$(BIN)/python -m tests.serving.sequences.checker --steps $(STEPS) --seed $(SEED) --parts $(PARTS) \
 		--save benchmarks/results/soak_sequences.json
 
 .PHONY: soak

@@ -15,7 +15,7 @@ PROCESSES = multiprocessing.get_context("forkserver")  # imports TensorFlow once
 PROCESSES.set_forkserver_preload(["serving.server", __name__])
 RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50)]
 RECONNECT += [("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1)]
-START_SECONDS = 120
+START_SECONDS = 600  # the whole may be stopped meanwhile, while the machine measures
 
 
 def _serve(arguments, log, fault):
@@ -37,6 +37,7 @@ class Server:
             *("--port=0", f"--grpc_socket_path={self.socket}", "--model_name=m", f"--model_base_path={base}"),
             *(f"--sequence_store={store}", "--max_sequence_number=100000", "--sequence_on_version_change=CARRY"),
             *("--file_system_poll_wait_seconds=1", "--shutdown_grace_seconds=5", "--sequence_max_waiting=100"),
+            "--sequence_cleaner_poll_wait_minutes=60",  # the whole may be stopped for minutes: nothing is idle for that
         ]
         self.process = None
 
