@@ -81,12 +81,21 @@ RIVALS := .bench-serving
 RIVAL_PACKAGES := fastapi=fastapi[standard]==0.165.0 litserve=litserve==0.2.19 bentoml=bentoml==1.4.39 \
 	mlserver=mlserver==1.7.1+uvloop==0.21.0 ray=ray[serve]==2.60.0
 
+OF_SEQUENCES := benchmarks/results/sequences.json benchmarks/results/streams.json \
+	$(if $(wildcard benchmarks/results/sequences_why.md),--why benchmarks/results/sequences_why.md)
+
 .PHONY: bench-streams
 bench-streams: $(INSTALLED) ## what it costs to stream text, and what streams gain together (a minute, on an idle machine)
-	@$(BIN)/python -m benchmarks.serving.streams 2>/dev/null
+	@$(BIN)/python -m benchmarks.serving.streams --save benchmarks/results/streams.json 2>/dev/null
+	@$(BIN)/python -m benchmarks.serving.sequences.report docs/sequences_performance.md $(OF_SEQUENCES)
 
-.PHONY: bench-serving
-bench-serving: $(INSTALLED) ## our server beside other Python servers (about 25 minutes, on an idle machine; SHORT=1: 8)
+.PHONY: bench-sequences
+bench-sequences: $(INSTALLED) rivals ## states that the server keeps, by store, beside hand-written servers (15 minutes; SHORT=1: 5)
+	@$(BIN)/python -m benchmarks.serving.sequences --save benchmarks/results/sequences.json $(if $(SHORT),--short)
+	@$(BIN)/python -m benchmarks.serving.sequences.report docs/sequences_performance.md $(OF_SEQUENCES)
+
+.PHONY: rivals
+rivals:
 	@for rival in $(RIVAL_PACKAGES); do \
 		folder=$(RIVALS)/$${rival%%=*}; \
 		[ -e $$folder/.ok ] && continue; \
@@ -95,6 +104,9 @@ bench-serving: $(INSTALLED) ## our server beside other Python servers (about 25 
 			'tensorflow>=2.21,<2.22' $$(echo $${rival#*=} | tr + ' ') && touch $$folder/.ok \
 			|| echo "$${rival#*=} cannot be installed here and is left out"; \
 	done
+
+.PHONY: bench-serving
+bench-serving: $(INSTALLED) rivals ## our server beside other Python servers (about 25 minutes, on an idle machine; SHORT=1: 8)
 	@$(BIN)/python -m benchmarks.serving.servers --save benchmarks/results/serving.json $(if $(SHORT),--short)
 	@$(BIN)/python -m benchmarks.serving.report benchmarks/results/serving.json docs/serving_performance.md \
 		$(if $(wildcard benchmarks/results/serving_why.md),--why benchmarks/results/serving_why.md)

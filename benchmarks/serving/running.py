@@ -9,13 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from benchmarks.serving.contenders import PORT, ROOT, Contender
-from benchmarks.serving.questions import Questions
 
 LONGEST_START_SECONDS = 90
+
+
+class Asks(Protocol):
+    """What a server is asked."""
+
+    def answered(self, contender: Contender) -> bool:
+        """Asks once; False when there is no answer yet. Raises ArithmeticError for a wrong one."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Running:
 
 
 @contextmanager
-def running(contender: Contender, repository: Path, questions: Questions) -> Iterator[Running]:
+def running(contender: Contender, repository: Path, questions: Asks) -> Iterator[Running]:
     """Raises RuntimeError with what the server wrote when it does not answer in time."""
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
         words = [word.format(folder=Path(folder, "home"), repository=repository) for word in contender.command]

@@ -1,12 +1,13 @@
 """What does it cost to stream the text of char-lm, and what do streams gain by running together?
 
-    python -m benchmarks.serving.streams
+    python -m benchmarks.serving.streams --save benchmarks/results/streams.json
 
 Prints one JSON line. The network is char-lm's, untrained: its text is noise, its cost is that of the trained one. The
 server is a process of its own, asked over HTTP; server and clients share the cores. `first_ms`: the median of
 (first event after the request, less the median of the prompt's own run of the graph). `tokens_a_second` by the number
 of streams at once; `same_texts`: how many of them had the text that the same seed gives alone."""
 
+import argparse
 import asyncio
 import json
 import os
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.models.machine import machine
 
 HOW_MANY = (1, 8, 32)
 TOKENS = 400
@@ -100,8 +103,12 @@ async def measure(port: int) -> dict[str, Any]:
     return {"first_ms": statistics.median(firsts), "tokens_a_second": rates, "same_texts": same}
 
 
-def main() -> None:
-    """Writes the model, starts a server, measures, prints."""
+def main(words: list[str]) -> None:
+    """Writes the model, starts a server, measures, prints, and saves when asked to."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--save", type=Path, help="a file for the row, which the report is made from")
+    asked = parser.parse_args(words)
+    where = machine()
     with tempfile.TemporaryDirectory() as folder:
         version = Path(folder) / "char-lm" / "1"
         write_model(version)
@@ -119,7 +126,7 @@ def main() -> None:
             server.wait()
     rates = {number: statistics.median(values) for number, values in found["tokens_a_second"].items()}
     line = {
-        "question": "streams",
+        "part": "streams",
         "model": "char-lm",
         "cores": os.cpu_count(),
         "prompt_ms": round(alone, 2),
@@ -130,6 +137,9 @@ def main() -> None:
         "same_texts": found["same_texts"],
     }
     print(json.dumps(line))
+    if asked.save:
+        asked.save.parent.mkdir(parents=True, exist_ok=True)
+        asked.save.write_text(json.dumps({"machine": where, "rows": [line]}, indent=1) + "\n")
 
 
 def _wait(server: "subprocess.Popen[bytes]") -> None:
@@ -144,4 +154,4 @@ def _wait(server: "subprocess.Popen[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -14,6 +14,7 @@ from redis.retry import Retry
 
 from tests.serving.asking import wait_until
 
+START_SECONDS = 600  # it reads its file first; the whole may be stopped meanwhile
 HERE = Path(sys.prefix) / "debian"  # where `make test` puts one on a machine without it
 WHY_NOT = "there is no redis-server on this machine, and `make test` could not get Debian's without root"
 
@@ -52,7 +53,7 @@ class RedisServer:
         command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--logfile", "log"]
         self.process = subprocess.Popen(command, env={**os.environ, **self.environment})
-        wait_until(self.answers)
+        wait_until(self.answers, START_SECONDS)
 
     def answers(self):
         assert self.process.poll() is None, (self.folder / "log").read_text()

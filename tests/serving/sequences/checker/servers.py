@@ -37,7 +37,8 @@ class Server:
             *("--port=0", f"--grpc_socket_path={self.socket}", "--model_name=m", f"--model_base_path={base}"),
             *(f"--sequence_store={store}", "--max_sequence_number=100000", "--sequence_on_version_change=CARRY"),
             *("--file_system_poll_wait_seconds=1", "--shutdown_grace_seconds=5", "--sequence_max_waiting=100"),
-            "--sequence_cleaner_poll_wait_minutes=60",  # the whole may be stopped for minutes: nothing is idle for that
+            # the whole may be stopped for minutes: nothing is forgotten for that
+            *("--sequence_cleaner_poll_wait_minutes=60", "--sequence_retain_ended_seconds=3600"),
         ]
         self.process = None
 
