@@ -76,13 +76,25 @@ class Concurrency:
         self._most = most or sys.maxsize
         self.running = 0
 
-    def __enter__(self) -> None:
-        """Raises RESOURCE_EXHAUSTED when there are enough."""
-        if self.running >= self._most:
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would be refused."""
+        return self.running >= self._most
+
+    def enter(self) -> None:
+        """One more; raises RESOURCE_EXHAUSTED when there are enough."""
+        if self.is_full:
             raise ResourceExhaustedError(
                 f"{self._most} requests are being answered, which is the limit; ask again later"
             )
         self.running += 1
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self) -> None:
+        """One has ended."""
         self.running -= 1
+
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()

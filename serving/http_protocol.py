@@ -1,14 +1,17 @@
 """One HTTP connection: uvicorn's protocol, with limits, and with the stock server's answer to unknown methods."""
 
 import sys
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from serving.calls import ModelSpec
 from serving.http_limits import LINGER_SECONDS, SLOWEST_BYTES_PER_SECOND, Connections, HttpLimits
 from serving.observing import request_id
+from serving.rest_joined import JoinedPredict
 
 NOT_IMPLEMENTED = b"<html><head><title>501 Not Implemented</title></head><body><h1>Not Implemented</h1></body></html>\n"
 
@@ -16,8 +19,19 @@ NOT_IMPLEMENTED = b"<html><head><title>501 Not Implemented</title></head><body><
 class Protocol(HttpToolsProtocol):
     """Reads requests as long as they keep to the limits; cuts off what is too large, too slow, or idle for too long."""
 
-    def __init__(self, *args: Any, limits: HttpLimits, open_connections: Connections, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        limits: HttpLimits,
+        open_connections: Connections,
+        joined: JoinedPredict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """joined: takes the requests that it can answer without the application."""
         super().__init__(*args, **kwargs)
+        self._joined = joined
+        self._for_joined: ModelSpec | None = None  # of a request that it may take when its body has come
+        self._waits_for_body = False
         self._limits = limits
         self._open = open_connections
         self._in_head = False
@@ -39,6 +53,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's."""
         self._open.discard(self)
+        self._leave_to_application()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -75,8 +90,28 @@ class Protocol(HttpToolsProtocol):
             ):  # the parser let no other digits through
                 self._refuse_body()
                 return
+        if self._joined is not None and not self.flow.write_paused:
+            self._for_joined = self._joined.wants(self.parser.get_method(), self.url, self.headers)
         super().on_headers_complete()
+        self._for_joined = self._for_joined if self._waits_for_body else None
         self._started = True
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """As uvicorn's; not yet where the request may be taken when its body has come."""
+        if self._in_head_of(cycle) and self._for_joined is not None:
+            self._waits_for_body = True
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _in_head_of(self, cycle: Any) -> bool:
+        """Whether the cycle begins by the head of a request, not by the end of an answer."""
+        return cycle is self.cycle and not self._started
+
+    def _leave_to_application(self) -> None:
+        """The request that was kept for its body."""
+        if self._waits_for_body:
+            self._waits_for_body, self._for_joined = False, None
+            super()._start_asgi_task(self.cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
         """A part of its body."""
@@ -93,6 +128,26 @@ class Protocol(HttpToolsProtocol):
         if not self._refused:
             self._receiving = False
             super().on_message_complete()
+            if self._waits_for_body and self._joined is not None and self._for_joined is not None:
+                cycle, reply = self.cycle, partial(self._reply, self.cycle)
+                if self._joined.take(self._for_joined, self.headers, bytes(cycle.body), reply):
+                    self._waits_for_body, self._for_joined = False, None
+                else:
+                    self._leave_to_application()
+
+    def _reply(self, cycle: Any, status: int, head: bytes, content: bytes) -> None:
+        """Answers a request that was taken, in one write, and goes on as uvicorn's cycle does."""
+        if cycle.disconnected or cycle.response_complete:
+            return
+        end = b"" if cycle.keep_alive else b"connection: close\r\n"
+        always = b"".join(b"%s: %s\r\n" % pair for pair in cycle.default_headers)
+        length = b"content-length: %d\r\n" % len(content)
+        self.transport.write(b"".join((STATUS_LINE[status], always, head, length, end, b"\r\n", content)))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def sweep(self, now: float) -> None:
         """Ends the connection where it has been idle, or a request coming, for too long; now: of the loop's clock."""
@@ -132,6 +187,7 @@ class Protocol(HttpToolsProtocol):
         if not self._started and self._answering():
             self.cycle.keep_alive = False  # the answer to an earlier request is still to come: it is the last one
             return
+        self._leave_to_application()
         if self._started:
             if self.pipeline or self.cycle.response_complete:
                 self.transport.close()  # it waits behind others, or has its answer and went on sending

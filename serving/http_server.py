@@ -13,6 +13,7 @@ import uvicorn
 
 from serving.http_limits import Connections, HttpLimits
 from serving.http_protocol import Protocol
+from serving.rest_joined import JoinedPredict
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 86_400  # uvicorn's own limit: ours, which sees more, comes first
@@ -60,10 +61,11 @@ class HttpServer:
         *,
         limits: HttpLimits,
         context: ssl.SSLContext | None = None,
+        joined: JoinedPredict | None = None,
     ) -> None:
         """grace_seconds: how long running requests may take to end after stop(); limits: of requests and
-        connections; context: of TLS, None for plain connections."""
-        protocol = partial(Protocol, limits=limits, open_connections=Connections())
+        connections; context: of TLS, None for plain connections; joined: takes requests in front of the application."""
+        protocol = partial(Protocol, limits=limits, open_connections=Connections(), joined=joined)
         self.port: int = sock.getsockname()[1]
         self._socket = sock
         config = uvicorn.Config(

@@ -37,6 +37,12 @@ class Joined:
         held.leave()
         return None
 
+    def waking(self) -> Waking:
+        """What wakes the loop when calls have ended; on the loop."""
+        if self._waking is None:
+            self._waking = Waking(asyncio.get_running_loop())
+        return self._waking
+
     async def predict(
         self,
         held: Harness,
@@ -50,9 +56,7 @@ class Joined:
         """Output alias -> array; leaves the version. inputs: alias -> what `decode` takes, given the version.
 
         Raises as Calls.predict, and DEADLINE_EXCEEDED when timeout_ms have passed before the answer is there."""
-        if self._waking is None:
-            self._waking = Waking(asyncio.get_running_loop())
-        waiting = self._waking.waiting()
+        waiting = self.waking().waiting()
         leave: Callable[[], None] | None = held.leave
         try:
             servable: Servable = held.loaded

@@ -32,13 +32,12 @@ from serving.errors import (
 from serving.http_body import Scope
 from serving.http_codes import status_of
 from serving.http_limits import Concurrency
-from serving.joined import LITTLE_BYTES, LITTLE_ELEMENTS, Joined
 from serving.log import log_unexpected
 from serving.observing import Observer, Request
 from serving.rest_json import examples, predict_request, predict_response
 from serving.rest_json.predict_request import Document, Form
 from serving.rest_json.printing import quoted
-from serving.rest_routes import API, METHODS, Route, route
+from serving.rest_routes import API, METHODS, route
 from serving.sequences import rest
 from serving.sequences.call import Call
 from serving.sequences.contract import STEP
@@ -74,8 +73,8 @@ class Answer:
 class RestApi:
     """The ASGI application.
 
-    Calls run on the executor's threads, so that the event loop only reads and writes. But where calls are joined, a
-    thread for each would do nothing but wait: there the event loop decodes, begins and encodes, if that is little."""
+    Calls run on the executor's threads, so that the event loop only reads and writes. What is joined with other calls
+    mostly does not come here: `rest_joined.py` takes it."""
 
     def __init__(
         self,
@@ -98,7 +97,6 @@ class RestApi:
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
-        self._joined = Joined(calls)
         self.at_once = Concurrency(max_concurrent_calls)
         self._observer = observer or Observer()
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
@@ -149,11 +147,8 @@ class RestApi:
                 content = self._look[found.call](found.spec)
             else:
                 with self.at_once:
-                    here = await self._predict_here(found, scope, body)
-                    if here is None:
-                        run = self._run.get(found.call) or partial(self._predict, _gone(receive))
-                        here = await self._in_time(run, found.spec, scope, body)
-                content = here
+                    run = self._run.get(found.call) or partial(self._predict, _gone(receive))
+                    content = await self._in_time(run, found.spec, scope, body)
         except ServingError as failure:
             error = failure
         except Exception as failure:
@@ -192,35 +187,6 @@ class RestApi:
         except TimeoutError:
             raise DeadlineExceededError("Timed out waiting for notification") from None
 
-    async def _predict_here(self, found: Route, scope: Scope, body: bytes) -> bytes | None:
-        """The answer of a Predict that is joined with others and little, on the event loop; None for all else."""
-        if found.call != "predict" or len(body) > LITTLE_BYTES or http_body.is_packed(scope):
-            return None
-        held = self._joined.hold(found.spec)
-        if held is None:
-            return None
-        document = None
-        try:
-            document = predict_request.parse_plain(body)
-        finally:
-            if document is None or document.signature_name == STEP:
-                held.leave()
-        if document is None or document.signature_name == STEP:
-            return None
-        spec = ModelSpec(found.spec.name, found.spec.version, found.spec.label, document.signature_name)
-        form = Form.ROW
-
-        def inputs(servable: Servable) -> dict[str, np.ndarray]:
-            nonlocal form
-            arrays, form = _inputs(servable, spec, document)
-            return arrays
-
-        outputs = await self._joined.predict(held, spec, inputs, self._timeout_ms)
-        if sum(output.size for output in outputs.values()) > LITTLE_ELEMENTS:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, predict_response.encode, outputs, form)
-        return predict_response.encode(outputs, form)
-
     def _predict(self, gone: Gone, spec: ModelSpec, body: bytes) -> bytes:
         """Runs one signature, on rows or columns."""
         document = predict_request.parse(body)
@@ -231,7 +197,7 @@ class RestApi:
             if answer is not None:
                 return predict_response.encode(answer.outputs, found.form, named=True)
         with self._calls.model(spec) as servable:
-            inputs, form = _inputs(servable, spec, document)
+            inputs, form = inputs_of(servable, spec, document)
             outputs = self._calls.predict(servable, spec.signature, inputs, timeout_ms=self._timeout_ms)
         return predict_response.encode(outputs, form)
 
@@ -274,7 +240,8 @@ class RestApi:
         ).encode()
 
 
-def _inputs(servable: Servable, spec: ModelSpec, document: Document) -> tuple[dict[str, np.ndarray], Form]:
+def inputs_of(servable: Servable, spec: ModelSpec, document: Document) -> tuple[dict[str, np.ndarray], Form]:
+    """Alias -> array, and the form of the request; raises INVALID_ARGUMENT."""
     signature = servable.signatures.get(spec.signature)
     if signature is None:
         raise InvalidArgumentError(f'Serving signature name: "{spec.signature}" not found in signature def')

@@ -30,6 +30,7 @@ from serving.model_config import ModelServerConfig
 from serving.observing import Observer
 from serving.options import CPUS, ServerOptions
 from serving.rest_api import CORS, RestApi
+from serving.rest_joined import JoinedPredict
 from serving.sequences.opening import open_store
 from serving.sequences.sequences import Sequences
 from serving.sequences.settings import ModelSettings
@@ -220,6 +221,16 @@ class ModelServer:
             options.shutdown_grace_seconds,
             limits=HttpLimits.of(options),
             context=self._http_credentials,
+            joined=JoinedPredict(
+                api,
+                self.calls,
+                self._http_threads,
+                self.metrics,
+                self._observer,
+                timeout_in_ms=options.rest_api_timeout_in_ms,
+                cors=options.rest_api_enable_cors_support,
+                tokens=self._tokens,
+            ),
         )
         self._http.start()
         self.rest_port = self._http.port

@@ -4,6 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
+
+
+class Ends(Protocol):
+    """A call that goes on when what it waits for is there."""
+
+    def ended(self) -> None:
+        """It is there; on the loop."""
+        ...
 
 
 class Waiting:
@@ -59,14 +68,14 @@ class Waking:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._ended: deque[Waiting] = deque()
+        self._ended: deque[Ends] = deque()
         self._woken = False
 
     def waiting(self) -> Waiting:
         """One more call that waits."""
         return Waiting(self, self._loop)
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: Ends) -> None:
         """It has come to its end; on any thread."""
         self._ended.append(waiting)
         if not self._woken:

@@ -24,8 +24,8 @@ Our server beside other Python servers, on one machine in one run. This page is 
 
 Servers and load share the cores. The model has two LSTM layers of 64 units; a request is one sequence [1, 64, 16] of
 float32, JSON over REST, a `PredictRequest` over gRPC. wrk and h2load ask it again and again over 1, 8, 32 or 128
-connections. A cell has answers a second / median ms / 99th percentile ms, the median of {rounds} passes; in each pass
-every server is started anew. *ours* runs with `--enable_batching`, `--compile_signatures`,
+connections. A cell has answers a second / median ms / 99th percentile ms, the median of the passes ({rounds} here); in
+each pass every server is started anew. *ours* runs with `--enable_batching`, `--compile_signatures`,
 `--tensorflow_intra_op_parallelism=1`, `--grpc_max_threads=40` and
 [these parameters](../benchmarks/serving/batching_parameters.txt). The rivals are set up as their documentation
 recommends, with their batching on where they have one; *our call inside* means that the rival calls the model by our

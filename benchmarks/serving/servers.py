@@ -2,7 +2,8 @@
 
     python -m benchmarks.serving.servers --save benchmarks/results/serving.json
 
-One JSON line for each server and number of connections; `--short` measures once and briefly, `--only` some servers."""
+One JSON line for each server and number of connections; `--short` measures once and briefly, `--only` some servers;
+`--add` joins a further pass to those of the saved file."""
 
 import argparse
 import json
@@ -21,6 +22,7 @@ from benchmarks.models.layers import tidy
 from benchmarks.models.machine import machine, set_up_process, version
 from benchmarks.serving import load
 from benchmarks.serving.contenders import CONTENDERS, PORT, Contender
+from benchmarks.serving.passes import joined, parted
 
 Row = dict[str, Any]
 CONCURRENCIES = (1, 8, 32, 128)
@@ -54,21 +56,6 @@ def measured(contender: Contender, repository: Path, questions: Any, seconds: fl
         if not questions.answered(contender):
             raise RuntimeError(f"{contender.name} gives no answer any more after the load")
     return rows
-
-
-def joined(rows: list[Row]) -> list[Row]:
-    """One row of each server, form and concurrency: the medians of the passes, and all of them."""
-    places: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        places.setdefault((row["server"], row["form"], row["concurrency"]), []).append(row)
-    found = []
-    for passes in places.values():
-        names = ("rate", "p50", "p99", "start_seconds", "resident_mib")
-        rounds = {name: [row[name] for row in passes] for name in names}
-        medians = {name: statistics.median(values) for name, values in rounds.items()}
-        counts = {name: sum(row[name] for row in passes) for name in ("requests", "errors")}
-        found.append({**passes[0], **medians, **counts, "rounds": rounds})
-    return found
 
 
 def bare(repository: Path) -> Row:
@@ -119,6 +106,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--short", action="store_true", help="one pass of 2 seconds each")
     parser.add_argument("--only", nargs="+", help="servers whose name begins with one of these (all)")
+    parser.add_argument("--add", action="store_true", help="keep the passes that the saved file has")
     parser.add_argument("--save", type=Path, help="a file for all rows, which the report is made from")
     return parser.parse_args(words)
 
@@ -163,10 +151,21 @@ def main(words: list[str]) -> int:
                 for row in found:
                     print(json.dumps(row), flush=True)
     if asked.save:
-        asked.save.parent.mkdir(parents=True, exist_ok=True)
-        out = [alone, *tidy(joined(rows)), *({"part": "absent", "server": name} for name in absences)]
-        asked.save.write_text(json.dumps({"machine": where, "command": words, "rows": out}, indent=1) + "\n")
+        save(asked.save, where, words, [alone, *rows], absences, add=asked.add)
     return 0
+
+
+def save(file: Path, where: dict[str, str], words: list[str], rows: list[Row], absences: Any, *, add: bool) -> None:
+    """Writes the passes as one row for each place; add: beside those that the file has."""
+    if add and file.exists():
+        before = json.loads(file.read_text())
+        where = before["machine"]
+        rows = parted([row for row in before["rows"] if row["part"] != "absent"]) + rows
+    measured_ones = {row["server"] for row in rows if row["part"] == "load"}
+    absent = [{"part": "absent", "server": name} for name in absences if name not in measured_ones]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    out = [*tidy(joined(rows)), *absent]
+    file.write_text(json.dumps({"machine": where, "command": words, "rows": out}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

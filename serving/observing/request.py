@@ -56,6 +56,16 @@ class Request:
         if self.status is Code.OK and http >= 400:  # a page of the HTTP library's kind, which comes of no ServingError
             self.status = code_of(http)
 
+    def begun(self, call: str, spec: "ModelSpec", version: int) -> "Request":
+        """It begins without a block, as what is answered in several callbacks; CURRENT is as it was."""
+        self._start = time.perf_counter()
+        self.call, self.spec, self.version = call, spec, version
+        return self
+
+    def ended(self) -> None:
+        """It is answered."""
+        self._ended(self, time.perf_counter() - self._start)
+
     def __enter__(self) -> "Request":
         self._start = time.perf_counter()
         self._token = CURRENT.set(self)
@@ -64,7 +74,7 @@ class Request:
     def __exit__(self, kind: type[BaseException] | None, value: object, traceback: TracebackType | None) -> None:
         if self._token is not None:
             CURRENT.reset(self._token)
-        self._ended(self, time.perf_counter() - self._start)
+        self.ended()
 
     def fields(self, seconds: float) -> dict[str, Any]:
         """What is known of it, by name; what is not known is left out."""

@@ -5,7 +5,9 @@ In TensorFlow Serving: util/json_tensor.cc, FillTensorProto, AddValueToTensor.""
 import binascii
 import math
 import re
+import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ RANGES = {  # of whole numbers; the 8 and 16 bit types are cast, not checked
     "uint64": (0, (1 << 64) - 1),
 }
 FLOATS = ("float", "double")
+MOST_PACKED = 1 << 14  # numbers
 MOST_DIMENSIONS = 64  # of a numpy array
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
@@ -39,9 +42,13 @@ def is_base64(value: Any) -> bool:
 def plain_array(value: Any, slot: Slot) -> np.ndarray | None:
     """The array of a list of nothing but numbers that fit; None leaves it to `Filler`, which says what is wrong.
 
-    The text that the value comes from must not hold `true` or `false`: among numbers numpy takes them for 1 and 0."""
+    The text that the value comes from must not hold `true` or `false`: among numbers they are taken for 1 and 0."""
     name = slot.dtype_name
-    if name not in FLOATS and name not in RANGES:
+    if name in FLOATS:
+        found = _packed(value)
+        if found is not None:
+            return cast_floats(found, name)
+    elif name not in RANGES:
         return None
     try:
         array = np.array(value)
@@ -56,10 +63,35 @@ def plain_array(value: Any, slot: Slot) -> np.ndarray | None:
     return None
 
 
+def _packed(value: Any) -> np.ndarray | None:
+    """The numbers of a list as doubles, in a third of the time that numpy takes to look at each; None where it is not
+    that simple: lists of different lengths, none at all, very many, or anything but numbers."""
+    shape, level = [], value
+    try:
+        while True:
+            shape.append(len(level))
+            if type(level[0]) is not list:
+                break
+            if len(set(map(len, level))) != 1:
+                return None
+            level = [item for inner in level for item in inner]
+        return np.frombuffer(_doubles(len(level)).pack(*level)).reshape(shape) if len(level) <= MOST_PACKED else None
+    except (TypeError, ValueError, IndexError, KeyError, struct.error, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _doubles(count: int) -> struct.Struct:
+    return struct.Struct(f"{count}d")
+
+
 def cast_floats(array: np.ndarray, name: str) -> np.ndarray:
     """As C casts: through double; what is out of float's range becomes infinite."""
+    array = array.astype(np.float64, copy=False)
+    if name != "float":
+        return array
     with np.errstate(over="ignore"):
-        return array.astype(np.float64, copy=False).astype(np.float32 if name == "float" else np.float64, copy=False)
+        return array.astype(np.float32)
 
 
 def shape_of(value: Any) -> tuple[int, ...]:

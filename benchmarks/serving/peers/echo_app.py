@@ -9,8 +9,7 @@ from typing import Any
 import grpc
 import uvicorn
 
-from serving.http_server import BACKLOG
-
+BACKLOG = 1024  # as our server's; its module would bring TensorFlow into this process
 REST_ANSWER = b'{\n    "predictions": [[0.123456789, 0.223456789, 0.323456789, 0.223456789, 0.106172844]\n    ]\n}'
 GRPC_ANSWER = bytes(96)  # as long as a PredictResponse of 5 floats
 
