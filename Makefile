@@ -137,6 +137,7 @@ PARTS ?= 20
 soak-sequences: $(INSTALLED) $(DEBIAN)/.tried ## sequences under faults, on each store (a million steps: an hour or more; STEPS=10000: minutes)
 	@$(BIN)/python -m tests.serving.sequences.checker --steps $(STEPS) --seed $(SEED) --parts $(PARTS) \
 		--save benchmarks/results/soak_sequences.json
+	@$(BIN)/python -m tests.serving.sequences.checker.report benchmarks/results/soak_sequences.json docs/sequences.md
 
 .PHONY: soak
 soak: $(INSTALLED) ## the long tests of the server: 100,000 inputs at random, 500 version swaps under load (about an hour)
