@@ -2,6 +2,7 @@
 model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial, wraps
@@ -40,7 +41,8 @@ from serving.observing import Observer
 from serving.sequences import special_inputs
 from serving.sequences.call import Call
 from serving.sequences.contract import STEP
-from serving.sequences.special_inputs import SPECIAL, has_special
+from serving.sequences.on_loop import Begun, OnLoop
+from serving.sequences.special_inputs import ID, SPECIAL, has_special
 from serving.sequences.store import Answer
 from serving.server_metrics import ServerMetrics
 
@@ -124,20 +126,32 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._calls = calls
         self._executor = executor
         self._joined = Joined(calls)
+        self._steps = OnLoop(calls.sequences)
+        self._on_threads: Counter[tuple[str, bytes]] = Counter()  # sequences' calls: those that come later wait behind
         self._tensor_content = tensor_content
         self._predict = _answering(_counted(PredictionService._run_predict))
 
     async def Predict(self, request: Any, context: Any) -> Any:
         """Runs one signature: on the event loop what is joined with other calls and little, else on a thread."""
-        held = self._held(request)
-        if held is None:
-            return await grpc_threads.answer(self._executor, partial(self._predict, self), request, context)
+        if request.model_spec.signature_name == STEP and has_special(request.inputs):
+            held, begun = None, self._begun(request, context)
+            if begun is None:
+                return await self._step_on_thread(request, context)
+        else:
+            held, begun = self._held(request), None
+            if held is None:
+                return await grpc_threads.answer(self._executor, partial(self._predict, self), request, context)
         start = time.perf_counter()
         status = Code.CANCELLED  # the caller has gone, unless it comes to an end
         with self.observer.grpc("Predict", context) as seen:
             failure: ServingError = CancelledError("the caller has gone")
             try:
-                response = await self._predict_joined(held, request, context)
+                if begun is not None:
+                    answer = await begun.answer(remaining_ms(context))
+                    seen.spec, seen.version = spec_of(request.model_spec), answer.version
+                    response = self._predicted(seen.spec, answer.version, answer.outputs)
+                elif held is not None:
+                    response = await self._predict_joined(held, request, context)
                 status = Code.OK
                 return response
             except Exception as error:
@@ -154,10 +168,24 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """The version, which stays loaded, of a call that the event loop may answer."""
         if request.ByteSize() > LITTLE_BYTES or not request.HasField("model_spec"):
             return None
-        spec = spec_of(request.model_spec)
-        if spec.signature_name == STEP and has_special(request.inputs):
+        return self._joined.hold(spec_of(request.model_spec))
+
+    def _begun(self, request: Any, context: Any) -> Begun | None:
+        """The step of a sequence that the event loop may answer, begun."""
+        if request.ByteSize() > LITTLE_BYTES or _sequence(request) in self._on_threads:
             return None
-        return self._joined.hold(spec)
+        return self._steps.begin(self._call(spec_of(request.model_spec), request, context))
+
+    async def _step_on_thread(self, request: Any, context: Any) -> Any:
+        """Calls of one sequence run in the order in which they came, also where some run on the loop."""
+        sequence = _sequence(request)
+        self._on_threads[sequence] += 1
+        try:
+            return await grpc_threads.answer(self._executor, partial(self._predict, self), request, context)
+        finally:
+            self._on_threads[sequence] -= 1
+            if not self._on_threads[sequence]:
+                del self._on_threads[sequence]
 
     async def _predict_joined(self, held: Harness, request: Any, context: Any) -> Any:
         spec, version = spec_of(request.model_spec), held.version
@@ -192,10 +220,15 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     _run_predict.__name__ = "Predict"  # so it is logged and counted
 
     def _step(self, spec: ModelSpec, request: Any, context: Any) -> Answer | None:
-        """The call of a sequence; None for an ordinary one whose inputs have the same names."""
+        """The answer of a sequence; None for an ordinary call whose inputs have the same names."""
+        call = self._call(spec, request, context)
+        call.gone = lambda: not context.is_active()
+        return self._calls.sequences.step(call)
+
+    def _call(self, spec: ModelSpec, request: Any, context: Any) -> Call:
+        """The call of a sequence."""
         inputs = {alias: proto for alias, proto in request.inputs.items() if alias not in SPECIAL}
-        sequences = self._calls.sequences
-        call = Call(
+        return Call(
             spec,
             special=partial(special_inputs.read, request.inputs),
             special_aliases=[alias for alias in SPECIAL if alias in request.inputs],
@@ -203,10 +236,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             feeds=partial(predict.feeds, inputs=inputs, decode=tensor_proto.decode),
             no_signature=NO_STEP,
             output_filter=request.output_filter,
-            deadline_micros=sequences.deadline(remaining_ms(context)),
-            gone=lambda: not context.is_active(),
+            deadline_micros=self._calls.sequences.deadline(remaining_ms(context)),
         )
-        return sequences.step(call)
 
     def _predicted(self, spec: ModelSpec, version: int, outputs: Mapping[str, np.ndarray]) -> Any:
         response = predict_pb2.PredictResponse()
@@ -293,6 +324,11 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         for name, increase in increases.items():
             response.metric.add(name=name, int64_value_increase=increase)
         return response
+
+
+def _sequence(request: Any) -> tuple[str, bytes]:
+    """Which sequence a request is of."""
+    return request.model_spec.name, request.inputs[ID].SerializeToString() if ID in request.inputs else b""
 
 
 def remaining_ms(context: Any) -> int | None:

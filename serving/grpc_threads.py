@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import grpc
 
 Method = Callable[[Any, Any], Any]
+SEND_SECONDS = 60.0  # a client that takes no message of a stream for so long has gone
 SENDING = (grpc.aio.UsageError, grpc.aio.BaseError)
 
 
@@ -61,12 +62,14 @@ class ThreadContext:
         raise AbortedError(code, details)
 
     def send(self, response: Any) -> bool:
-        """One message of a stream; False when the call has ended."""
+        """One message of a stream; False when the call has ended, or its client takes nothing."""
         if not self._active:
             return False
-        with suppress(*SENDING, asyncio.CancelledError):
-            asyncio.run_coroutine_threadsafe(self._context.write(response), self._loop).result()
+        writing = asyncio.run_coroutine_threadsafe(self._context.write(response), self._loop)
+        with suppress(*SENDING, asyncio.CancelledError, TimeoutError):
+            writing.result(SEND_SECONDS)
             return True
+        writing.cancel()
         return False
 
 

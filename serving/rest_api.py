@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ from serving.errors import (
 from serving.http_body import Scope
 from serving.http_codes import status_of
 from serving.http_limits import Concurrency
+from serving.joined import LITTLE_BYTES
 from serving.log import log_unexpected
 from serving.observing import Observer, Request
 from serving.rest_json import examples, predict_request, predict_response
@@ -41,6 +43,7 @@ from serving.rest_routes import API, METHODS, route
 from serving.sequences import rest
 from serving.sequences.call import Call
 from serving.sequences.contract import STEP
+from serving.sequences.on_loop import OnLoop
 from serving.sequences.rest import RestInputs
 from serving.sequences.store import Answer as SequenceAnswer
 from serving.sequences.turns import Gone
@@ -88,15 +91,18 @@ class RestApi:
         max_concurrent_calls: int = 0,
         observer: Observer | None = None,
         with_tokens: bool = False,
+        with_streams: bool = False,
     ) -> None:
         """timeout_in_ms: the longest a call may take, <= 0 for no limit; cors: add the headers for browsers;
         metrics_path: where Prometheus finds the metrics, empty for nowhere; max_concurrent_calls: one beyond is
-        refused, 0 for no limit; with_tokens: /openapi.json says that each call wants one."""
+        refused, 0 for no limit; with_tokens, with_streams: /openapi.json says that each call wants one, and names
+        the streams of text."""
         self._calls = calls
-        self._with_tokens = with_tokens
+        self._described = {"with_tokens": with_tokens, "with_streams": with_streams}
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
+        self._steps = OnLoop(calls.sequences)
         self.at_once = Concurrency(max_concurrent_calls)
         self._observer = observer or Observer()
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
@@ -147,8 +153,11 @@ class RestApi:
                 content = self._look[found.call](found.spec)
             else:
                 with self.at_once:
-                    run = self._run.get(found.call) or partial(self._predict, _gone(receive))
-                    content = await self._in_time(run, found.spec, scope, body)
+                    here = await self._step_here(found.spec, scope, body) if found.call == "predict" else None
+                    if here is None:
+                        run = self._run.get(found.call) or partial(self._predict, _gone(receive))
+                        here = await self._in_time(run, found.spec, scope, body)
+                content = here
         except ServingError as failure:
             error = failure
         except Exception as failure:
@@ -165,7 +174,7 @@ class RestApi:
 
     def _openapi(self) -> bytes:
         """The description of this API."""
-        return openapi.document(self._calls.loaded(), self._calls.labels(), self._with_tokens)
+        return openapi.document(self._calls.loaded(), self._calls.labels(), **self._described)
 
     def _monitoring(self, target: str) -> Answer:
         """The metrics, for Prometheus: any method, but no query string."""
@@ -187,6 +196,22 @@ class RestApi:
         except TimeoutError:
             raise DeadlineExceededError("Timed out waiting for notification") from None
 
+    async def _step_here(self, spec: ModelSpec, scope: Scope, body: bytes) -> bytes | None:
+        """The answer of a further step of a sequence, on the event loop; None for all else."""
+        if len(body) > LITTLE_BYTES or http_body.is_packed(scope) or b'"sequence_' not in body:
+            return None
+        document = None
+        with suppress(ServingError):  # the thread says what is wrong
+            document = predict_request.parse_plain(body)
+        inputs = None if document is None or document.signature_name != STEP else rest.inputs_of(document)
+        if inputs is None:
+            return None
+        begun = self._steps.begin(self._call(ModelSpec(spec.name, spec.version, spec.label, STEP), inputs))
+        if begun is None:
+            return None
+        answer = await begun.answer(self._timeout_ms)
+        return predict_response.encode(answer.outputs, inputs.form, named=True)
+
     def _predict(self, gone: Gone, spec: ModelSpec, body: bytes) -> bytes:
         """Runs one signature, on rows or columns."""
         document = predict_request.parse(body)
@@ -202,19 +227,22 @@ class RestApi:
         return predict_response.encode(outputs, form)
 
     def _step(self, spec: ModelSpec, inputs: RestInputs, gone: Gone) -> SequenceAnswer | None:
-        """The call of a sequence; None for an ordinary one whose inputs have the same names."""
-        sequences = self._calls.sequences
-        call = Call(
+        """The answer of a sequence; None for an ordinary call whose inputs have the same names."""
+        call = self._call(spec, inputs)
+        call.gone = gone
+        return self._calls.sequences.step(call)
+
+    def _call(self, spec: ModelSpec, inputs: RestInputs) -> Call:
+        """The call of a sequence."""
+        return Call(
             spec,
             special=inputs.special,
             special_aliases=inputs.special_aliases,
             aliases=inputs.aliases,
             feeds=inputs.feeds,
             no_signature=NO_STEP,
-            deadline_micros=sequences.deadline(self._timeout_ms),
-            gone=gone,
+            deadline_micros=self._calls.sequences.deadline(self._timeout_ms),
         )
-        return sequences.step(call)
 
     def _infer(self, method: str, encode: Callable[[Any], bytes], spec: ModelSpec, body: bytes) -> bytes:
         """Classifies or regresses Examples. The whole body is checked before the model is looked up."""

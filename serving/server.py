@@ -200,6 +200,7 @@ class ModelServer:
             max_concurrent_calls=options.max_concurrent_requests,
             observer=self._observer,
             with_tokens=self._tokens is not None,
+            with_streams=self._streams is not None,
         )
         application: Any = api
         if self._streams is not None:

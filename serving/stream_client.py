@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +28,7 @@ class Generation(Iterator[str]):
     Ends the stream when it is closed, or left as a `with` block, before the text is complete."""
 
     def __init__(self, events: Iterator[Fields], close: Callable[[], object]) -> None:
+        self.others: list[Callable[[], Generation]] = []  # the same text of other servers, while nothing has come yet
         self.tokens: int | None = None  # how many there were
         self.finish_reason: str | None = None  # length, stop or end
         self.sequence_id: int | str | None = None  # to go on from, where it was kept
@@ -40,11 +42,16 @@ class Generation(Iterator[str]):
             try:
                 event = next(self._events)
             except StopIteration:
+                error: BaseException = ClientError("The stream has ended before its text.", Code.UNAVAILABLE)
+                event = None
+            except BaseException as failure:
+                error, event = failure, None
+            if event is None:
                 self.close()
-                raise ClientError("The stream has ended before its text.", Code.UNAVAILABLE) from None
-            except BaseException:
-                self.close()
-                raise
+                if not self._goes_on(error):
+                    raise error from None
+                continue
+            self.others = []
             if "done" in event:
                 self.tokens, self.finish_reason = event["tokens"], event["finish_reason"]
                 self.sequence_id = event.get("sequence_id")
@@ -52,6 +59,15 @@ class Generation(Iterator[str]):
             elif event["text"]:
                 return str(event["text"])
         raise StopIteration
+
+    def _goes_on(self, error: BaseException) -> bool:
+        """Whether another server of the list takes the place of the one that was lost."""
+        if not self.others or not isinstance(error, ClientError) or error.code is not Code.UNAVAILABLE:
+            return False
+        other = first_of(self.others)
+        self.others, self._events, self._close = other.others, other._events, other._close
+        self._done = False
+        return True
 
     def close(self) -> None:
         """Wants no more of it."""
@@ -63,6 +79,20 @@ class Generation(Iterator[str]):
 
     def __exit__(self, kind: type[BaseException] | None, value: object, traceback: TracebackType | None) -> None:
         self.close()
+
+
+def first_of(streams: Listed[Callable[[], Generation]]) -> Generation:
+    """Of the first server that can be reached; it goes on with the next while nothing has come."""
+    for place, stream in enumerate(streams):
+        try:
+            found = stream()
+        except ClientError as error:
+            if error.code is not Code.UNAVAILABLE or place == len(streams) - 1:
+                raise
+            continue
+        found.others = list(streams[place + 1 :])
+        return found
+    raise ValueError("first_of got no stream; expected one at least.")
 
 
 class Generates:
@@ -82,6 +112,7 @@ class Generates:
         keep: bool = False,
         version: int | None = None,
         label: str | None = None,
+        others: Listed["Generates"] = (),
     ) -> Generation:
         """The text that follows the prompt, piece by piece. None leaves a value to the server.
 
@@ -90,11 +121,14 @@ class Generates:
 
         max_tokens: 64 unless given; temperature: 1, and 0 takes the most likely token; top_k: of so many tokens, 0 of
         all; seed: the same one gives the same text; stop: the text ends before the first of these; sequence_id: go on
-        from a sequence that an earlier call has kept; keep: this one. The call is made at once; ClientError, with the
-        server's code and text, comes with the first piece or a later one."""
+        from a sequence that an earlier call has kept; keep: this one; others: clients of servers that are asked in turn
+        when one cannot be reached or is lost before anything has come, but for a sequence that goes on. The call is
+        made at once; ClientError, with the server's code and text, comes with the first piece or a later one."""
         keys: Fields = {"prompt": prompt, "stop": list(stop) or None, "keep": keep or None, "sequence_id": sequence_id}
         keys |= {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
-        return self._stream(model, version, label, {key: value for key, value in keys.items() if value is not None})
+        given = {key: value for key, value in keys.items() if value is not None}
+        clients = [self, *(others if sequence_id is None else ())]
+        return first_of([partial(client._stream, model, version, label, given) for client in clients])
 
     def _stream(self, model: str, version: int | None, label: str | None, keys: Fields) -> Generation:
         raise NotImplementedError

@@ -57,6 +57,7 @@ COMPONENTS: Schema = {
             {"type": "object", "properties": {"outputs": {}}, "required": ["outputs"]},
         ],
     },
+    "Event": {"description": "lines `data: {...}`, one for each token, and one that says that the text is done"},
     "Results": {
         "type": "object",
         "properties": {"results": {"type": "array"}},
@@ -64,23 +65,43 @@ COMPONENTS: Schema = {
     },
 }
 
+_ID = {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
+STREAM: Schema = {
+    "type": "object",
+    "properties": {
+        "prompt": {"type": "string"},
+        "max_tokens": {"type": "integer", "minimum": 1, "maximum": 4096, "default": 64},
+        "temperature": {"type": "number", "minimum": 0, "default": 1.0},
+        "top_k": {"type": "integer", "minimum": 0, "default": 0},
+        "seed": {"type": "integer"},
+        "stop": {"type": "array", "items": {"type": "string"}, "maxItems": 64, "default": []},
+        "sequence_id": _ID,
+        "keep": {"type": "boolean", "default": False},
+    },
+    "required": ["prompt"],
+    "additionalProperties": False,
+}
+
 
 def document(
-    models: Mapping[str, Mapping[int, Signatures]], labels: Mapping[str, Mapping[str, int]], with_tokens: bool = False
+    models: Mapping[str, Mapping[int, Signatures]],
+    labels: Mapping[str, Mapping[str, int]],
+    with_tokens: bool = False,
+    with_streams: bool = False,
 ) -> bytes:
     """The document as JSON. models: name -> version -> signatures, of those that are loaded; labels: name -> label ->
-    version; with_tokens: each call wants one."""
+    version; with_tokens: each call wants one; with_streams: models that can write text stream it."""
     paths: Schema = {}
     for name, versions in sorted(models.items()):
         if versions:
             root = f"/v1/models/{quote(name, safe='')}"
-            paths |= _paths(root, name, versions[max(versions)])
+            paths |= _paths(root, name, versions[max(versions)], with_streams)
             for version, signatures in sorted(versions.items()):
-                paths |= _paths(f"{root}/versions/{version}", f"{name}, version {version}", signatures)
+                paths |= _paths(f"{root}/versions/{version}", f"{name}, version {version}", signatures, with_streams)
             for label, version in sorted(labels.get(name, {}).items()):
                 if version in versions:
                     of = f"{name}, label {label}"
-                    paths |= _paths(f"{root}/labels/{quote(label, safe='')}", of, versions[version])
+                    paths |= _paths(f"{root}/labels/{quote(label, safe='')}", of, versions[version], with_streams)
     found: Schema = {
         "openapi": "3.1.0",
         "info": {
@@ -97,14 +118,30 @@ def document(
     return json.dumps(found, indent=1).encode()
 
 
-def _paths(root: str, of: str, signatures: Signatures) -> Schema:
+def _paths(root: str, of: str, signatures: Signatures, with_streams: bool) -> Schema:
     found = {
         root: {"get": _operation(f"States of {of}", "Status")},
         f"{root}/metadata": {"get": _operation(f"Signatures of {of}", "Metadata")},
     }
     for verb, summary, answer, body in _runs(signatures):
         found[f"{root}:{verb}"] = {"post": _operation(f"{summary} of {of}", answer, body)}
+    text = _stream(signatures) if with_streams else None
+    if text is not None:
+        stream = _operation(f"Text of {of}, token by token", "Event", text)
+        answered = stream["responses"]["200"]
+        answered["content"] = {"text/event-stream": answered["content"]["application/json"]}
+        found[f"{root}:generate_stream"] = {"post": stream}
     return found
+
+
+def _stream(signatures: Signatures) -> Schema | None:
+    """The body of `generate_stream`; None where the signatures cannot write text."""
+    step = signatures.get("step")
+    if step is None or "tokens" not in step.inputs or "logits" not in step.outputs:
+        return None
+    if not {"encode", "decode"} <= set(signatures):
+        return None
+    return STREAM
 
 
 def _runs(signatures: Signatures) -> Iterator[tuple[str, str, str, Schema]]:

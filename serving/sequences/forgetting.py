@@ -38,6 +38,8 @@ class Forgetting:
         self._metrics = metrics
         self._clock = clock
         self._began = clock.micros()
+        self._held_bytes = 0  # of new sequences that a call holds: the store does not know them yet
+        self._held_lock = threading.Lock()
         self._scanned: dict[str, int] = {}  # model -> moment of its last scan
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="sequence-cleaner", daemon=True)
@@ -85,16 +87,24 @@ class Forgetting:
         with suppress(ServingError):  # they go another time
             self._forget_unused(model, before, ended=True)
 
+    def hold(self, nbytes: int) -> None:
+        """So many bytes more (or less) are held by calls."""
+        with self._held_lock:
+            self._held_bytes += nbytes
+
+    def _nbytes(self) -> int:
+        return self._store.nbytes() + self._held_bytes
+
     def make_room(self) -> None:
         """Raises UNAVAILABLE at the memory limit, after those have gone that are idle for longer than their ttl."""
         limit = self._settings.memory_limit_bytes
-        if not limit or self._store.nbytes() < limit:
+        if not limit or self._nbytes() < limit:
             return
         for model in self._store.models():
             self.ended(model)
             if self._settings[model].idle_ttl_seconds:
                 self._forget_unused(model, self._clock.micros() - self._settings[model].idle_ttl_seconds * SECOND)
-        if self._store.nbytes() >= limit:
+        if self._nbytes() >= limit:
             raise errors.memory_limit(limit)
 
     def scan(self) -> None:

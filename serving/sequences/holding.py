@@ -168,9 +168,11 @@ class Holding:
             self._store.release(held.key)
             raise
         held.counted = True
+        self._forgetting.hold(held.record.nbytes)
 
     def _uncount(self, held: Held) -> None:
         held.counted = False
+        self._forgetting.hold(-held.record.nbytes)
         self._store.unreserve(held.key, held.record.version)
 
     def _let_go(self, held: Held) -> None:

@@ -1,12 +1,13 @@
 """Steps of different sequences of one version, joined into one run of its graph.
 
-No thread of its own: of the calls that wait, one runs the batch for all, then the next one takes over. What has
-gathered while a batch ran is the next batch."""
+Of the calls that wait, one runs the batch for all, then the next one takes over; a call that no thread waits for has
+its batch run on a thread of the joiner's. What has gathered while a batch ran is the next batch."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from serving.sequences.store import Change
 from serving.servable import Servable
 
 MOST_ROWS = 64  # without --enable_batching
+LEADERS = 8  # threads for batches that no caller runs; none of them waits for another
 SHORT_CHUNK = 16  # time steps; chunks up to it are padded to each other, longer ones only to the next power of two
 
 
@@ -40,6 +42,7 @@ class Step:
     error: ServingError | None = None
     lead: bool = False  # its caller is to run the next batch
     woken: threading.Event | None = None  # for a caller that waits
+    wake: Callable[[], None] | None = None  # for a caller on an event loop: told the end
     done: bool = False  # it has run, or is not worth running any more
 
 
@@ -73,6 +76,22 @@ class Joiner:
         self._most_rows = self._parameters.max_batch_size if self._parameters else MOST_ROWS
         self._lock = threading.Lock()
         self._queues: dict[Any, _Queue] = {}
+        self._leaders = ThreadPoolExecutor(LEADERS, thread_name_prefix="sequence-steps")
+
+    def begin(self, step: Step, wake: Callable[[], None]) -> None:
+        """As `run`, but returns at once; wake: called, on any thread, when the step has its `error` or its results."""
+        step.wake = wake
+        key = self._key(step)
+        with self._lock:
+            queue = self._queues.get(key)
+            leads = queue is None
+            if queue is None:
+                queue = self._queues[key] = _Queue()
+            elif queue.filled is not None and len(queue.waiting) + 1 >= self._most_rows:
+                queue.filled.set()
+            queue.waiting.append(step)
+        if leads:
+            self._leaders.submit(self._lead, key, queue)
 
     def run(self, step: Step) -> None:
         """Runs the step, alone or with others; raises its error."""
@@ -134,7 +153,7 @@ class Joiner:
         return step.outputs, key, None if time is None else _padded_length(time)
 
     def _lead(self, key: Any, queue: _Queue) -> None:
-        """Runs the batch that has gathered; the caller's own step is its first."""
+        """Runs the batch that has gathered; a caller's own step is its first."""
         self._gather(queue)
         with self._lock:
             batch = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), self._most_rows))]
@@ -148,15 +167,19 @@ class Joiner:
             else:
                 following = None
                 del self._queues[key]
-        if following is not None and following.woken is not None:
+        if following is not None and following.wake is not None:
+            self._leaders.submit(self._lead, key, queue)
+        elif following is not None and following.woken is not None:
             following.woken.set()
         done = [step for step in ran if step.error is None]
         if done:
             self._write(done)
         for step in batch:
             step.done = True
-        for step in batch[1:]:
-            if step.woken is not None:
+        for step in batch:
+            if step.wake is not None:
+                step.wake()
+            elif step.woken is not None:
                 step.woken.set()
 
     def _gather(self, queue: _Queue) -> None:
@@ -173,7 +196,7 @@ class Joiner:
 
     def _in_time(self, batch: list[Step]) -> list[Step]:
         """Without those that are not worth running any more."""
-        if len(batch) == 1 and batch[0].woken is None:
+        if len(batch) == 1 and batch[0].woken is None and batch[0].wake is None:
             return batch  # it has not waited
         now = self._clock.micros()
         for step in batch:

@@ -28,6 +28,8 @@ START_MICROS = 60_000_000  # so long a start counts whose server is lost
 class RedisStore(Store):
     """Records in a Redis server that several model servers share."""
 
+    reads_at_once = False
+
     def __init__(
         self, url: str, clock: Clock, settings: Callable[[str], Settings], lease_seconds: float = LEASE_SECONDS
     ) -> None:

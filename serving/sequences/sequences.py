@@ -1,6 +1,7 @@
 """The sequences of a server: which call starts, goes on, repeats and ends one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -19,7 +20,7 @@ from serving.sequences.joining import Joiner, Step
 from serving.sequences.metrics import END as ENDED
 from serving.sequences.metrics import VERSION, SequenceMetrics
 from serving.sequences.settings import ModelSettings
-from serving.sequences.special_inputs import END, START, SpecialInputs
+from serving.sequences.special_inputs import END, GO_ON, START, SpecialInputs
 from serving.sequences.store import Answer, Change, Key, Record, Store
 from serving.sequences.turns import Turns
 from serving.sequences.versions import Versions
@@ -226,14 +227,61 @@ class Sequences:
 
     def _run(self, call: Call, special: SpecialInputs, key: Key, servable: Servable, record: Record | None) -> Answer:
         """Runs the step, alone or joined with those of other sequences; its result is in the store when it returns."""
+        joiner, step = self._prepared(call, special, key, servable, record)
+        joiner.run(step)
+        return self._answer(special, key, servable, step)
+
+    def _prepared(
+        self, call: Call, special: SpecialInputs, key: Key, servable: Servable, record: Record | None
+    ) -> tuple[Joiner, Step]:
+        """The step, and what runs it."""
         joiner, contract = self.joiner(servable)
         step = step_of(call, special.control, contract, servable, contract.zeros() if record is None else record.state)
         index = 0 if record is None else record.step + 1
         step.change = partial(self._change, special, key, servable.version, index, contract)
         step.patience = call.patience
-        joiner.run(step)
+        return joiner, step
+
+    def _answer(self, special: SpecialInputs, key: Key, servable: Servable, step: Step) -> Answer:
+        """That of a step that has run."""
         self._metrics.steps.add(key.model)
         return _with_special(Answer(servable.version, step.found), key, special.step)
+
+    def begin(self, call: Call, wake: Callable[[], None]) -> Callable[[], Answer] | None:
+        """A further step that no thread waits for; None where a thread has to, or where something is wrong: `step` is
+        then to be asked.
+
+        wake: called, on any thread, when what is returned is to be called, once, for the answer or the error. Until
+        then the sequence is in its turn and its version stays loaded."""
+        try:
+            special = call.special()
+        except ServingError:
+            return None
+        if special.control != GO_ON or special.id is None or not self._store.reads_at_once:
+            return None
+        key = Key(call.spec.name, special.id)
+        if not self._turns.try_enter(key):
+            return None
+        with ExitStack() as held:
+            held.callback(self._turns.leave, key)
+            try:
+                record = self._forgetting.read(key, call.patience)
+                if record is None or record.ended or special.step not in (None, record.step + 1):
+                    return None
+                servable = held.enter_context(self.versions.of_sequence(call.spec, key, record))
+                joiner, step = self._prepared(call, special, key, servable, record)
+            except ServingError:
+                return None
+            kept = held.pop_all()
+
+        def take() -> Answer:
+            kept.close()
+            if step.error is not None:
+                raise ServingError(step.error.message, step.error.code)
+            return self._answer(special, key, servable, step)
+
+        joiner.begin(step, wake)
+        return take
 
     def joiner(self, servable: Servable) -> tuple[Joiner, Contract]:
         """What joins the steps of a version, which holds sequences."""

@@ -66,6 +66,8 @@ class Change(NamedTuple):
 class Store(ABC):
     """Keeps records. Methods raise UNAVAILABLE when it cannot be reached or written."""
 
+    reads_at_once = True  # without waiting for a machine or another server
+
     @abstractmethod
     def read(self, key: Key, patience: Patience = FOREVER) -> Record | None:
         """The record; None when there is none. A shared store leases the sequence to this server, also where there is

@@ -30,6 +30,7 @@ EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 NO_CACHE = (b"cache-control", b"no-cache")
 PING = b": ping\n\n"
 PING_SECONDS = 15.0
+SEND_SECONDS = 60.0  # a client that takes nothing for so long has gone
 GONE = CancelledError("The client has gone before its text had ended.")
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -49,9 +50,11 @@ class StreamingApi:
         timeout_in_ms: int = 30_000,
         cors: tuple[tuple[bytes, bytes], ...] = (),
         ping_seconds: float = PING_SECONDS,
+        send_seconds: float = SEND_SECONDS,
     ) -> None:
         """executor: prompts run there; timeout_in_ms: the longest that a step may take, <= 0 for no limit; cors: the
-        headers for browsers; ping_seconds: without an event, until a comment is sent."""
+        headers for browsers; ping_seconds: without an event, until a comment is sent; send_seconds: until a client
+        that takes nothing counts as gone."""
         self._api = api
         self._streams = streams
         self._executor = executor
@@ -61,6 +64,7 @@ class StreamingApi:
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
         self._cors = cors
         self._ping_seconds = ping_seconds
+        self._send_seconds = send_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -84,7 +88,7 @@ class StreamingApi:
             if body is None:
                 seen.failed(CancelledError("the client has gone before its request was read"))
                 return
-            answer = _Answer(scope, receive, send, seen, self._cors)
+            answer = _Answer(scope, receive, send, seen, self._cors, self._send_seconds)
             try:
                 if refused is not None:
                     raise refused
@@ -158,10 +162,18 @@ class _Answer:
     """What goes back to one client."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, seen: Request, cors: tuple[tuple[bytes, bytes], ...]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        seen: Request,
+        cors: tuple[tuple[bytes, bytes], ...],
+        send_seconds: float,
     ) -> None:
         self.scope = scope
         self.ended = False
+        self._send_seconds = send_seconds
+        self._stuck = False  # its client takes nothing
         self._receive = receive
         self._send = send
         self._seen = seen
@@ -198,6 +210,8 @@ class _Answer:
     async def fail(self, error: ServingError) -> None:
         """The end with an error: with its HTTP status, or as the last event."""
         self._seen.failed(error)
+        if self._stuck:
+            return
         if self._begun:
             await self._body(encoded(Failed(error)), more=False)
             return
@@ -209,7 +223,12 @@ class _Answer:
         await self._body(content, more=False)
 
     async def _body(self, content: bytes, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": content, "more_body": more})
+        try:
+            async with asyncio.timeout(self._send_seconds):
+                await self._send({"type": "http.response.body", "body": content, "more_body": more})
+        except TimeoutError:
+            self._stuck = True
+            raise GONE from None
 
 
 def encoded(event: Event) -> bytes:

@@ -4,7 +4,7 @@ from serving.client import GrpcClient, RestClient
 from serving.client_error import ClientError
 from serving.errors import Code
 from serving.server import ModelServer
-from serving.stream_client import Generation
+from serving.stream_client import Generates, Generation
 from tests.serving.asking import wait_until
 from tests.serving.streams import models
 
@@ -85,3 +85,28 @@ def test_a_stream_that_breaks_off_is_no_whole_text():
     assert raised.value.code is Code.UNAVAILABLE
     assert closed
     assert list(text) == []
+
+
+def lost(*events):
+    """A client whose server is lost after these events."""
+
+    class Lost(Generates):
+        def _stream(self, model, version, label, keys):
+            return Generation(iter(events), lambda: None)
+
+    return Lost()
+
+
+def test_another_server_of_the_list_takes_over_while_nothing_has_come(client):
+    assert "".join(lost().generate("m", "d", temperature=0, others=[lost(), client])) == VERSE[1:]
+    nobody = RestClient("http://localhost:1") if isinstance(client, RestClient) else GrpcClient("localhost:1")
+    with nobody:
+        assert "".join(nobody.generate("m", "d", temperature=0, others=[client])) == VERSE[1:]
+
+
+@pytest.mark.parametrize("sequence_id", [None, "kept"])
+def test_what_has_begun_is_not_begun_again(client, sequence_id):
+    first = lost() if sequence_id else lost({"text": "", "index": 0})
+    with pytest.raises(ClientError) as raised:
+        list(first.generate("m", "d", sequence_id=sequence_id, others=[client]))
+    assert raised.value.code is Code.UNAVAILABLE

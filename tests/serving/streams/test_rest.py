@@ -9,6 +9,7 @@ from serving.errors import InternalError
 from serving.http_limits import Concurrency
 from serving.observing import Observer
 from serving.server_metrics import ServerMetrics
+from serving.streams.asking import KEYS
 from serving.streams.events import Done, Failed, Token
 from serving.streams.rest import StreamingApi
 from tests.serving.asking import SECONDS, wait_until
@@ -262,8 +263,45 @@ def test_a_step_that_takes_too_long_ends_the_stream_with_an_error():
     assert json.loads(last["body"].removeprefix(b"data: ")) == event
 
 
+def test_a_client_that_takes_nothing_counts_as_gone():
+    streams, seen = FakeStreams(Token("a", 0)), []
+
+    async def run():
+        body = iter([{"type": "http.request", "body": b'{"prompt": "a"}'}])
+
+        async def receive():
+            return next(body, None) or await asyncio.Event().wait()
+
+        async def send(message):
+            seen.append(message)
+            if "body" in message:
+                await asyncio.Event().wait()
+
+        api = StreamingApi(Plain(), streams, None, ServerMetrics(), Observer(), send_seconds=0.001)
+        path = b"/v1/models/m:generate_stream"
+        await api(
+            {"type": "http", "method": "POST", "raw_path": path, "query_string": b"", "headers": []}, receive, send
+        )
+
+    asyncio.run(run())
+    assert len(seen) == 2  # the head and the first event
+    assert streams.outbox.closed
+
+
 def test_a_later_error_is_the_last_event():
     start, first = answered(FakeStreams(Token("a", 0), Failed(InternalError("broke"))))
     assert start["status"] == 200
     assert first["body"].endswith(b'data: {"error": "broke", "code": "INTERNAL"}\n\n')
     assert not first["more_body"]
+
+
+def test_the_description_of_the_api_lists_the_models_that_write_text(text_server):
+    found = requests.get(f"http://localhost:{text_server.rest_port}/openapi.json", timeout=SECONDS).json()["paths"]
+    streams = {path for path in found if path.endswith(":generate_stream")}
+    writers = {"verse", "endless", "capital", "dreamer"}
+    assert {f"/v1/models/{name}:generate_stream" for name in writers} <= streams
+    assert "/v1/models/without-encode:generate_stream" not in streams
+    asked = found["/v1/models/verse:generate_stream"]["post"]
+    assert list(asked["responses"]["200"]["content"]) == ["text/event-stream"]
+    properties = asked["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert set(properties) == set(KEYS)
