@@ -1,0 +1,109 @@
+"""Further steps need no thread while they wait: they run together though the server has one thread for calls."""
+
+import threading
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.serving.asking import wait_until
+from tests.serving.sequences.driving import request, sums
+
+NUMBERS = range(1, 7)
+X = np.array([[[1.0, 2.0]]], np.float32)
+
+
+class Gate:
+    """Holds the runs of a servable; `rows` has how many each took."""
+
+    def __init__(self, servable):
+        self.rows, self._run, self._opened = [], servable.run, threading.Event()
+        servable.run = self
+
+    def __call__(self, feeds, *more):
+        self.rows.append(len(next(iter(feeds.values()))))
+        assert self._opened.wait(30)
+        return self._run(feeds, *more)
+
+    def open(self):
+        self._opened.set()
+
+
+@pytest.fixture
+def server(repository, serve, tmp_path):
+    repository("running", 1)
+    return serve(grpc_max_threads=1, sequence_store=f"file:{tmp_path}/store")
+
+
+@pytest.fixture
+def gate(server):
+    """Closed, after each sequence has begun."""
+    for number in NUMBERS:
+        server.step.start(X, number, step=0)
+    with server.manager.use("m") as loaded:
+        found = Gate(loaded.unbatched)
+    yield found
+    found.open()
+
+
+def asked(server, number, step=1, **more):
+    return server.step.ask.prediction.Predict.future(request("m", {"x": X}, number, 0, step), timeout=30, **more)
+
+
+def waiting(server):
+    (joiner,) = server.sequences._joiners.values()
+    return sum(len(queue.waiting) for queue in joiner._queues.values())
+
+
+def one_has_left(server):
+    (joiner,) = server.sequences._joiners.values()
+    return any(step.patience.gone() for queue in joiner._queues.values() for step in queue.waiting)
+
+
+def answer(future):
+    return tf.make_ndarray(future.result().outputs["y"])
+
+
+def test_steps_wait_for_their_batch_without_a_thread_each(server, gate):
+    first = asked(server, 1)
+    wait_until(lambda: gate.rows == [1])
+    others = [asked(server, number) for number in NUMBERS[1:]]
+    wait_until(lambda: waiting(server) == len(others))
+    gate.open()
+    for future in (first, *others):
+        np.testing.assert_array_equal(answer(future), sums(X, X))
+    assert gate.rows == [1, len(others)]
+
+
+def test_a_step_that_waits_is_not_run_when_its_caller_goes(server, gate):
+    first = asked(server, 1)
+    wait_until(lambda: gate.rows == [1])
+    gone, stays = asked(server, 2), asked(server, 3)
+    wait_until(lambda: waiting(server) == 2)
+    gone.cancel()
+    with pytest.raises(grpc.FutureCancelledError):
+        gone.result()
+    wait_until(lambda: one_has_left(server))
+    gate.open()
+    for future in (first, stays):
+        np.testing.assert_array_equal(answer(future), sums(X, X))
+    np.testing.assert_array_equal(answer(asked(server, 2, None)), sums(X, X))  # it has not counted
+
+
+def test_a_repeat_that_comes_meanwhile_waits_and_gets_the_same_answer(server, gate):
+    first = asked(server, 1)
+    wait_until(lambda: gate.rows == [1])
+    again = asked(server, 1)
+    gate.open()
+    np.testing.assert_array_equal(answer(first), sums(X, X))
+    np.testing.assert_array_equal(answer(again), sums(X, X))
+    assert gate.rows == [1]
+
+
+def test_what_is_wrong_is_refused_as_on_a_thread(server, gate):
+    gate.open()
+    for number, step, code in ((1, 5, "FAILED_PRECONDITION"), (999, 1, "NOT_FOUND")):
+        with pytest.raises(grpc.RpcError) as refused:
+            asked(server, number, step).result()
+        assert refused.value.code().name == code
