@@ -30,7 +30,7 @@ number on it is typed by hand.
 Servers and load share the cores. Two models: char-lm of the zoo, untrained (its text is noise, its cost that of the
 trained one), and two LSTM layers of 64 units. A request is one step of one of 1,000 live sequences, with its index, so
 that it may be repeated. A cell has steps a second / median ms / 99th percentile ms over 1, 32 or 128 connections, the
-median of {rounds} passes; in each pass every server is started anew. Ours runs with the flags of `make bench-serving`.
+median of {rounds}; in each pass every server is started anew. Ours runs with the flags of `make bench-serving`.
 *states passed* is the same server asked through the stateless `step`; what the client does to take the states from one
 answer into the next request costs nothing here. The hand-written servers keep a dictionary of states: FastAPI with a
 plain function, LitServe with its batching, Ray Serve with an actor that batches. Redis writes no file here.
@@ -42,7 +42,7 @@ def render(rows: list[Row], machine: dict[str, str], sources: list[str], why: st
     joined_rows, rounds = joined(rows)
     names = " and ".join(f"`{source}`" for source in sources)
     sections = [
-        HEAD.format(sources=names, machine=about(machine), rounds=rounds),
+        HEAD.format(sources=names, machine=about(machine), rounds="1 pass" if rounds == 1 else f"{rounds} passes"),
         _goals(joined_rows),
         why,
         *(_load(joined_rows, model) for model in dict.fromkeys(row["model"] for row in _of(joined_rows, "load"))),
