@@ -162,6 +162,22 @@ def compare(name: str, cells: str, seeds: str, settings: tuple[str, ...]) -> Non
         click.echo(line)
 
 
+@cli.command()
+@click.argument("name")
+@click.option("--trials", default=20, show_default=True, help="How many to add to the study.")
+@click.option("--seed", default=0, show_default=True, help="Of the suggestions.")
+@click.option("--set", "settings", multiple=True, metavar="SETTING=VALUE", help="A setting that stays as it is.")
+def tune(name: str, trials: int, seed: int, settings: tuple[str, ...]) -> None:
+    """Search for better settings by the validation figure; goes on with the study of an earlier call."""
+    quiet.import_tensorflow()
+    from training.zoo.tuning import tune as run_tuning
+
+    found = run_tuning(name, trials, dict(_setting(text) for text in settings), seed, click.echo)
+    options = " ".join(f"--set {key}={value}" for key, value in found.settings.items())
+    click.echo(f"best of {found.trials} trials ({found.pruned} stopped early): {found.value:.4f}")
+    click.echo(f"seqzoo train {name} {options}")
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 @click.pass_context
 def serve(ctx: click.Context) -> None:
