@@ -124,10 +124,17 @@ zoo-latency: $(INSTALLED) ## measure the calls in docs/zoo.md again (a minute, o
 	@$(BIN)/python -m training.zoo.latency
 	@$(BIN)/python -m training.zoo.page docs/zoo.md
 
+COMPARED ?= weather speaker
+
 .PHONY: comparison
-comparison: $(INSTALLED) ## train weather with each recurrence; write docs/comparison.md and its pictures (minutes)
-	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/python -m training.zoo.comparison_page docs/comparison.md weather \
+comparison: $(INSTALLED) ## train with each recurrence; write docs/comparison.md and its pictures (minutes; COMPARED=weather)
+	@home=$$(mktemp -d) && SEQZOO_HOME=$$home $(BIN)/python -m training.zoo.comparison_page docs/comparison.md $(COMPARED) \
 		&& rm -r $$home
+
+.PHONY: screenshots
+screenshots: $(INSTALLED) ## train weather twice; take the pictures of docs/mlflow.md (minutes; needs Chromium)
+	@home=$$(mktemp -d) && export SEQZOO_HOME=$$home && $(BIN)/seqzoo train weather && $(BIN)/seqzoo train weather --seed 1 \
+		&& $(BIN)/python docs/pictures/screenshots.py && rm -r $$home
 
 STEPS ?= 1000000
 SEED ?= 1
