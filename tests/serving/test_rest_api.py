@@ -252,7 +252,10 @@ def test_a_gzip_body_is_unpacked(rest):
     assert response.json() == {"outputs": [3.0]}
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b'{"inputs": [1]}')[:-3], b""])
+CUT = gzip.compress(b'{"inputs": [1]}')[:-3]
+
+
+@pytest.mark.parametrize("body", [b"no gzip", CUT, b""], ids=["no gzip", "cut", "empty"])
 def test_a_gzip_body_that_cannot_be_unpacked_counts_as_empty(rest, body):
     response = rest.post("/v1/models/scale:predict", body, **{"Content-Encoding": "gzip"})
     assert response.json() == {"error": "JSON Parse error: The document is empty"}

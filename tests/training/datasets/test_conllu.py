@@ -65,7 +65,10 @@ def test_a_packed_file_is_unpacked(tmp_path):
     assert conllu.unpacked(tmp_path / "a.conllu.gz") == conllu.unpacked(tmp_path / "a.conllu") == IT_WORKS.encode()
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"cut in the middle" * 9)[:-12], b""])
+CUT = gzip.compress(b"cut in the middle" * 9)[:-12]
+
+
+@pytest.mark.parametrize("content", [b"no gzip", CUT, b""], ids=["no gzip", "cut", "empty"])
 def test_a_packed_file_that_is_damaged_is_named(tmp_path, content):
     path = tmp_path / "a.conllu.gz"
     path.write_bytes(content)
