@@ -3,9 +3,9 @@
 The parts of a sum lie in memory as in the cell's `gates`. The derivatives follow from the equations by the chain rule;
 with s = sigm(x), ds/dx = s (1 - s), and with t = tanh(x), dt/dx = 1 - t^2 (slide S3).
 
-Under XLA a sigmoid is taken as sigm(x) = 1/2 + 1/2 tanh(x / 2), so that one kind of tanh serves the whole sum: XLA's
-form of the sigmoid with an exponential costs as much as the products. Elsewhere each operation costs a call, and
-TensorFlow's sigmoid is one.
+A sigmoid is taken as sigm(x) = 1/2 + 1/2 tanh(x / 2), so that one kind of tanh serves the whole sum: XLA's form of the
+sigmoid with an exponential costs as much as the products, and TensorFlow's gives a row other last digits by its place
+in the batch.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from models.layers.engines.sequence import compiled_by_xla
 from models.layers.equations.gru import GRUState, gru_reset_after_step
 from models.layers.equations.lstm import LSTMState, lstm_step
 from models.layers.equations.vanilla_rnn import VanillaRNNState, vanilla_rnn_step
@@ -54,12 +53,8 @@ class FusedStep:
 
 def lstm_forward(x: Tensor, u: Tensor, bias: None, before: LSTMState) -> tuple[LSTMState, Kept]:
     """Slide S10; keeps i, f, g, o and the old memory."""
-    if compiled_by_xla():
-        t_i, t_f, g, t_o = tf.split(tf.tanh((x + u) * _scale(x, (HALF, HALF, 1.0, HALF))), 4, axis=-1)
-        i, f, o = HALF + HALF * t_i, HALF + HALF * t_f, HALF + HALF * t_o
-    else:
-        s_i, s_f, s_g, s_o = tf.split(x + u, 4, axis=-1)
-        i, f, g, o = tf.sigmoid(s_i), tf.sigmoid(s_f), tf.tanh(s_g), tf.sigmoid(s_o)
+    t_i, t_f, g, t_o = tf.split(tf.tanh((x + u) * _scale(x, (HALF, HALF, 1.0, HALF))), 4, axis=-1)
+    i, f, o = HALF + HALF * t_i, HALF + HALF * t_f, HALF + HALF * t_o
     c = f * before.c + i * g
     return LSTMState(h=o * tf.tanh(c), c=c), (tf.concat([i, f, g, o], axis=-1), before.c)
 
@@ -86,8 +81,7 @@ def gru_biases(bias: Tensor, recurrent: Tensor | None) -> tuple[Tensor, Tensor |
 def gru_forward(x: Tensor, u: Tensor, bias: Tensor | None, before: GRUState) -> tuple[GRUState, Kept]:
     """Cho et al., the reset gate after the product; keeps z, r, the candidate; the product that r multiplies."""
     (x_gates, x_h), (u_gates, u_h) = (tf.split(part, [2 * before.h.shape[-1], -1], axis=-1) for part in (x, u))
-    sums = x_gates + u_gates
-    gates = HALF + HALF * tf.tanh(HALF * sums) if compiled_by_xla() else tf.sigmoid(sums)
+    gates = HALF + HALF * tf.tanh(HALF * (x_gates + u_gates))
     z, r = tf.split(gates, 2, axis=-1)
     u_h = u_h if bias is None else u_h + bias
     h = tf.tanh(x_h + r * u_h)
