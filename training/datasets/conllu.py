@@ -9,14 +9,13 @@ Lines with `#` are comments. A line such as `3-4` names a written word that stan
 such as `8.1` a word that is not written: neither counts. universaldependencies.org/format.html
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from training.datasets.csv_rows import content_of, shown, text_of
+from training.datasets import csv_rows
+from training.datasets.csv_rows import shown, text_of
 from training.errors import InputError
 
 COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
@@ -37,15 +36,7 @@ class Sentence(NamedTuple):
 
 def unpacked(path: Path) -> bytes:
     """The bytes of a file, decompressed where its name ends in .gz. Raises InputError for what cannot be read."""
-    content = content_of(path, "a file of CoNLL-U")
-    if path.suffix != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path} cannot be decompressed: {error}; expected a file of CoNLL-U packed by gzip. Pack it anew."
-        ) from None
+    return csv_rows.unpacked(path, "a file of CoNLL-U")
 
 
 def sentences(path: Path, content: bytes) -> Iterator[Sentence]:

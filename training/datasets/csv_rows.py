@@ -1,8 +1,10 @@
 """A CSV file that a user gave, row by row: whatever is wrong with it is one InputError that names the line."""
 
 import csv
+import gzip
 import io
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +25,19 @@ def content_of(path: Path, expected: str = "a CSV file") -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; expected {expected}. Check the path.") from None
+
+
+def unpacked(path: Path, expected: str) -> bytes:
+    """The same, decompressed where the name ends in .gz. Raises InputError for what cannot be decompressed too."""
+    content = content_of(path, expected)
+    if path.suffix != ".gz":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path} cannot be decompressed: {error}; expected {expected} packed by gzip. Pack it anew."
+        ) from None
 
 
 def rows(path: Path, content: bytes, columns: Sequence[str]) -> Iterator[Row]:

@@ -5,10 +5,8 @@ the rest validate; or a folder of such files whose names hold train, valid and t
 the end of each line is a word. Words that training has once are read as <unk>, where the text itself has no <unk>.
 """
 
-import gzip
 import hashlib
 import re
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ import pandas as pd
 
 from models.language.vocabulary import END_OF_LINE, UNKNOWN_WORD
 from training.datasets import files
-from training.datasets.csv_rows import content_of, text_of
+from training.datasets.csv_rows import text_of, unpacked
 from training.datasets.files import DataFile
 from training.datasets.parts import NAMES
 from training.errors import InputError
@@ -94,7 +92,7 @@ def read(given: Mapping[str, Path]) -> RunningText:
     """The words of the files. Raises InputError for a file that is no text in UTF-8, and a part that is too short."""
     digest, lines = hashlib.sha256(), {}
     for part, path in given.items():
-        content = _unpacked(path)
+        content = unpacked(path, "a text file")
         digest.update(content)
         lines[part] = text_of(path, content).removesuffix("\n").split("\n")
     rule = "split as given"
@@ -113,18 +111,6 @@ def read(given: Mapping[str, Path]) -> RunningText:
             )
     counts = ", ".join(f"{part} {len(words):,}" for part, words in parts.items())
     return RunningText(**parts, digest=digest.hexdigest(), rule=f"{rule}: {counts} words")
-
-
-def _unpacked(path: Path) -> bytes:
-    content = content_of(path, "a text file")
-    if path.suffix != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path} cannot be decompressed: {error}; expected text packed by gzip. Pack it anew."
-        ) from None
 
 
 def _words_of(path: Path) -> set[str]:
