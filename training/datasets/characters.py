@@ -1,7 +1,9 @@
 """One long text in UTF-8, cut by position: Tiny Shakespeare, or a user's own file.
 
-The first 90 % of the characters are for training, the last 10 % for the test; of the training part the last 5 %
-validate and are not trained on.
+The first 90 % of the characters are for training, the last 10 % for the test; of the training part the first 5 %
+validate and are not trained on. Not its last: a play of Tiny Shakespeare goes on over the border of the test, and who
+trains on all of the 90 %, as the published figures do, has met its names (Kneser-Ney: 1.73 nats a character without the
+last 5 %, 1.56 with them).
 """
 
 import hashlib
@@ -78,9 +80,9 @@ def read(path: Path) -> Text:
             "for the test. Give a longer text."
         )
     known = int(len(text) * TRAINING_SHARE)
-    trained = known - int(known * VALIDATION_SHARE)
+    validated = int(known * VALIDATION_SHARE)
     digest = hashlib.sha256(content).hexdigest()
-    return Text(text[:trained], text[trained:known], text[known:], path, digest)
+    return Text(text[validated:known], text[:validated], text[known:], path, digest)
 
 
 def _where(path: Path, content: bytes, position: int) -> str:

@@ -39,7 +39,7 @@ class CharLMRun(TrainingRun):
 RUN = CharLMRun(
     model="char-lm",
     network=CharLM(),
-    epochs=25,
+    epochs=32,
     patience=5,
     batch_size=64,
     learning_rate=3e-3,
@@ -110,7 +110,7 @@ class CharLMTask:
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Kneser-Ney over six characters, counted in the training and the validation part."""
-        known = self.text.train + self.text.validation
+        known = self.text.validation + self.text.train
         alphabet = {character: number for number, character in enumerate(sorted(set(known)), start=1)}
         before, test = (
             np.array([alphabet.get(character, 0) for character in text]) for text in (known, self.text.test)

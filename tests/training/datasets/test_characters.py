@@ -11,7 +11,7 @@ def test_the_parts_are_the_text_in_order(tmp_path):
     path = tmp_path / "own.txt"
     path.write_bytes(text.encode())
     found = characters.read(path)
-    assert found.train + found.validation + found.test == text
+    assert found.validation + found.train + found.test == text
     assert (len(found.train), len(found.validation), len(found.test)) == (8550, 450, 1000)
     assert found.table()["characters"].tolist() == [8550, 450, 1000]
 
