@@ -1,6 +1,17 @@
 """Recurrent layers that hold the slides' equations, and the networks built on them."""
 
-from models.layers import GRU, LSTM, VanillaRNN, from_keras, from_torch, multilayer, slide_matrix, to_keras, to_torch
+from models.layers import (
+    GRU,
+    LSTM,
+    VanillaRNN,
+    compiled_call,
+    from_keras,
+    from_torch,
+    multilayer,
+    slide_matrix,
+    to_keras,
+    to_torch,
+)
 from models.zoo import ZOO, Entry, entry
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "ZOO",
     "Entry",
     "VanillaRNN",
+    "compiled_call",
     "entry",
     "from_keras",
     "from_torch",

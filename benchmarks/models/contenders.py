@@ -1,11 +1,11 @@
-"""Who is compared: our layer, plain, compiled by XLA and on halves, that of keras.layers in two forms, and torch.nn.
+"""Who is compared: our layer in four forms, that of keras.layers in two, and torch.nn.
 
 A contender is made for one case by its name; all get the same inputs and weights, and are held to the same numbers
 before they are timed. The libraries are imported when a contender needs them.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from benchmarks.models.cases import Arrays, Case
 
-OURS, KERAS, TORCH = ("ours", "ours compiled", "ours halves"), ("keras", "keras compiled"), ("torch",)
+OURS, KERAS, TORCH = ("ours", "ours compiled", "ours halves", "ours called"), ("keras", "keras compiled"), ("torch",)
+CALLED = "ours called"  # compiled, by `models.compiled_call`: inference alone
 CONTENDERS = (*OURS, *KERAS, *TORCH)
+INFERENCE = ("forward", "step")
 LIBRARY = {name: "torch_calls" if name in TORCH else "tensorflow_calls" for name in CONTENDERS}
 VALUES, GRADIENTS = 2e-5, 1e-4  # how far numbers may lie apart, relative to the largest of each array
 BY_GRADIENTS = ("d ", "later")  # names of numbers that come of gradients
@@ -27,6 +29,11 @@ class Contender:
 
     call: Callable[[], Any]
     numbers: Callable[[], Arrays]
+
+
+def able(case: Case, names: Iterable[str] = CONTENDERS) -> tuple[str, ...]:
+    """Those of the names that can do what the case asks."""
+    return tuple(name for name in names if name != CALLED or case.task in INFERENCE)
 
 
 def load(name: str) -> Any:

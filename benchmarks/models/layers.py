@@ -45,7 +45,7 @@ class Plan:
 def timed(case: Case, plan: Plan, names: tuple[str, ...]) -> Row:
     """All contenders agree, then run in turns."""
     gc.collect()  # the contenders of the case before
-    made = {name: contenders.make(case, name) for name in names}
+    made = {name: contenders.make(case, name) for name in contenders.able(case, names)}
     apart = contenders.agreement(made)
     calls = {name: contender.call for name, contender in made.items()}
     rounds = measuring.interleaved(calls, rounds=plan.rounds, seconds=plan.seconds)
@@ -73,7 +73,7 @@ def train(plan: Plan) -> Iterator[Row]:
 def first_calls(plan: Plan) -> Iterator[Row]:
     """Tracing, compiling and one run."""
     for case in plan.of(cases.FIRST_CALLS, cases.QUICK_TRAIN):
-        makers = {name: partial(fresh_call, case, name) for name in plan.names}
+        makers = {name: partial(fresh_call, case, name) for name in contenders.able(case, plan.names)}
         measuring.first_calls(makers, rounds=1)  # what a library does once in a process
         rounds = measuring.first_calls(makers, rounds=1 if plan.quick else 3)
         yield {**asdict(case), **ratios.comparison(rounds), "rounds": rounds}
@@ -87,7 +87,8 @@ def fresh_call(case: Case, name: str) -> Callable[[], Any]:
 def peak_memory(plan: Plan) -> Iterator[Row]:
     """A training step of each in a process of its own."""
     for case in plan.of(cases.MEMORY, cases.QUICK_MEMORY):
-        rounds = {name: [memory.peak_mib(case, name) for _ in range(1 if plan.quick else 3)] for name in plan.names}
+        names, times = contenders.able(case, plan.names), 1 if plan.quick else 3
+        rounds = {name: [memory.peak_mib(case, name) for _ in range(times)] for name in names}
         yield {**asdict(case), "mib": {name: vars(ratios.figure(peaks)) for name, peaks in rounds.items()}}
 
 

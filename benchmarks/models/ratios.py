@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.models.contenders import KERAS, OURS, TORCH
+from benchmarks.models.contenders import CALLED, KERAS, OURS, TORCH
 
 Rounds = Mapping[str, list[float]]
 
@@ -57,6 +57,9 @@ def comparison(rounds: Rounds) -> dict[str, object]:
         if rival is not None:
             row[side] = rival
             row[f"times_{side}"] = vars(times_as_fast(rounds[ours], rounds[rival]))
+    alike = better(rounds, [name for name in OURS if name != CALLED])
+    if CALLED in rounds and alike and "keras" in row:
+        row["times_keras_called_alike"] = vars(times_as_fast(rounds[alike], rounds[str(row["keras"])]))
     return row
 
 

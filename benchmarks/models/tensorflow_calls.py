@@ -14,7 +14,7 @@ import tensorflow as tf
 import models
 from benchmarks.models import cases
 from benchmarks.models.cases import Arrays, Case
-from benchmarks.models.contenders import OURS, Contender
+from benchmarks.models.contenders import CALLED, OURS, Contender
 from benchmarks.models.machine import THREADS
 
 tf.config.threading.set_intra_op_parallelism_threads(THREADS)
@@ -22,23 +22,25 @@ tf.config.threading.set_inter_op_parallelism_threads(THREADS)
 
 
 def make(case: Case, name: str) -> Contender:
-    """The contender "ours", "keras", one of them "compiled", or "ours halves"."""
-    traced = Traced(jit_compile=name.endswith("compiled"))
+    """The contender "ours", "keras", one of them "compiled", "ours halves" or "ours called"."""
+    traced = Traced(jit_compile=name.endswith("compiled"), short=name == CALLED)
     return {"forward": forward, "gradients": gradients, "step": step, "train": train}[case.task](case, name, traced)
 
 
 class Traced:
     """Turns a function of tensors into a call that traces and compiles at its first time."""
 
-    def __init__(self, *, jit_compile: bool) -> None:
-        self.jit_compile = jit_compile
+    def __init__(self, *, jit_compile: bool, short: bool) -> None:
+        self.jit_compile, self.short = jit_compile, short
 
     def __call__(self, function: Callable[..., Any], *tensors: Any) -> Callable[[], Any]:
         """A call of the function's graph with these tensors."""
         traced: list[Any] = []
 
         def call() -> Any:
-            if not traced:
+            if not traced and self.short:
+                traced.append(models.compiled_call(function, *tensors))
+            elif not traced:
                 traced.append(tf.function(function, jit_compile=self.jit_compile).get_concrete_function(*tensors))
             return traced[0](*tensors)
 

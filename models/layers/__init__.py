@@ -1,6 +1,7 @@
 """The recurrences: equation, layer and engine, each in its own file."""
 
 from models.layers.cell import RecurrentCell
+from models.layers.compiled_call import compiled_call
 from models.layers.gru import GRU, GRUCell
 from models.layers.keras_weights import from_keras, to_keras
 from models.layers.lstm import LSTM, LSTMCell
@@ -19,6 +20,7 @@ __all__ = [
     "RecurrentCell",
     "VanillaRNN",
     "VanillaRNNCell",
+    "compiled_call",
     "from_keras",
     "from_torch",
     "multilayer",

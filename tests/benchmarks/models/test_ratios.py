@@ -38,6 +38,13 @@ def test_a_row_compares_the_better_of_ours_with_the_better_of_keras_and_with_tor
     assert row["ms"]["ours"] == {"median": 6.0, "low": 6.0, "high": 6.0}
 
 
+def test_what_only_we_are_called_by_stands_apart():
+    row = comparison({"ours": [6.0], "ours called": [2.0], "keras": [3.0]})
+    assert (row["ours"], row["times_keras"]["median"]) == ("ours called", 1.5)
+    assert row["times_keras_called_alike"]["median"] == 0.5
+    assert "times_keras_called_alike" not in comparison({"ours": [6.0], "keras": [3.0]})
+
+
 def test_a_row_without_torch_says_nothing_of_it():
     row = comparison({"ours": [6.0], "keras": [3.0]})
     assert row["times_keras"]["median"] == 0.5
@@ -45,9 +52,8 @@ def test_a_row_without_torch_says_nothing_of_it():
 
 
 def test_a_row_without_us_is_refused():
-    with pytest.raises(
-        ValueError, match="none of ours, ours compiled, ours halves was measured; the rounds are of keras"
-    ):
+    ours = "ours, ours compiled, ours halves, ours called"
+    with pytest.raises(ValueError, match=f"none of {ours} was measured; the rounds are of keras"):
         comparison({"keras": [3.0]})
 
 
