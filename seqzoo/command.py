@@ -71,11 +71,18 @@ def info(name: str) -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="SETTING=VALUE", help="Any setting of the run or the network."
 )
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Begin no epoch that would end later.")
 @click.option("--resume", is_flag=True, help="Go on with the newest training that was interrupted.")
 @DATA
 @REPOSITORY
 def train(
-    name: str, seed: int | None, settings: tuple[str, ...], resume: bool, data: Path | None, repository: Path | None
+    name: str,
+    seed: int | None,
+    settings: tuple[str, ...],
+    minutes: float | None,
+    resume: bool,
+    data: Path | None,
+    repository: Path | None,
 ) -> None:
     """Train a model, log the run, register the version and export it."""
     quiet.import_tensorflow()
@@ -91,7 +98,7 @@ def train(
         texts["seed"] = str(seed)
     run = with_settings(task_module(name).RUN, texts)
     try:
-        trained = run_pipeline(run, repository or default_repository(), data, resume, say=click.echo)
+        trained = run_pipeline(run, repository or default_repository(), data, resume, click.echo, minutes)
     except TrainingInterruptedError as stopped:
         click.echo(f"{stopped}; `seqzoo train {name} --resume` goes on from the last finished epoch.", err=True)
         sys.exit(128 + stopped.signal_number)

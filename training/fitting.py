@@ -44,18 +44,21 @@ def fit(
     state: State | None,
     after_epoch: Callable[[int, Mapping[str, float]], None],
     say: Callable[[str], None],
+    minutes: float | None = None,
 ) -> Progress:
     """Trains a model with its optimizer to its best weights by `metric` of `validate`, lower is better.
 
     With `run.average_decay` the weights that are validated and kept are the average over the steps. Goes on from
-    `state` when there is one. `after_epoch` gets the epoch (from 1) and its figures. Raises TrainingInterruptedError at
-    SIGINT and SIGTERM, between two batches; the checkpoint of the last finished epoch then lies on the disk."""
+    `state` when there is one. `after_epoch` gets the epoch (from 1) and its figures. With `minutes`, from this call on,
+    no epoch begins that would by the mean of those before end later; one is gone through in any case. Raises
+    TrainingInterruptedError at SIGINT and SIGTERM, between two batches; the checkpoint of the last finished epoch then
+    lies on the disk."""
     model.optimizer.build(model.trainable_variables)
     if state is not None:
         _restore(model, state)
     best = state.best if state is not None else _values(model.variables)
     average = WeightAverage(model, run.average_decay, state.average if state else ()) if run.average_decay else None
-    started, done = time.monotonic(), progress.epoch
+    clock = _Clock(progress.epoch, minutes)
     with _stop_signals() as stop_if_asked:
 
         def after_batch() -> None:
@@ -81,11 +84,31 @@ def fit(
             averaged = [] if average is None else average.values()
             now = State(_values(model.variables), _values(model.optimizer.variables), best, averaged)
             checkpoint.save(progress, now)
-            left = (time.monotonic() - started) / (epoch - done) * (run.epochs - epoch)
-            say(_line(epoch, run.epochs, figures, metric, is_best, left))
+            say(_line(epoch, run.epochs, figures, metric, is_best, clock.left(epoch, run.epochs)))
+            if epoch < run.epochs and clock.is_up(epoch):
+                say(f"  no further epoch would end within {minutes:g} minutes")
+                break
     for variable, value in zip(model.variables, best, strict=True):
         variable.assign(value)
     return progress
+
+
+class _Clock:
+    """What the epochs after `done` have taken, and whether one more fits into `minutes`."""
+
+    def __init__(self, done: int, minutes: float | None) -> None:
+        self.done, self.started = done, time.monotonic()
+        self.seconds = math.inf if minutes is None else minutes * 60
+
+    def left(self, epoch: int, epochs: int) -> float:
+        """Seconds until the training ends, at the latest."""
+        spent = time.monotonic() - self.started
+        return min(spent / (epoch - self.done) * (epochs - epoch), max(0.0, self.seconds - spent))
+
+    def is_up(self, epoch: int) -> bool:
+        """Whether another epoch, as long as the mean of those so far, would end too late."""
+        spent = time.monotonic() - self.started
+        return spent + spent / (epoch - self.done) > self.seconds
 
 
 def _line(epoch: int, epochs: int, figures: Mapping[str, float], metric: str, is_best: bool, left: float) -> str:

@@ -48,11 +48,13 @@ def train(
     data: Path | None = None,
     resume: bool = False,
     say: Say = print,
+    minutes: float | None = None,
 ) -> Trained:
     """Trains, logs, registers and exports a model of the zoo.
 
     data: the user's own file in place of the shipped one. resume: goes on from the last finished epoch of the newest
     training of this model that has not ended, with that training's own parameters. say: gets a line of progress.
+    minutes: how long this call may train; evaluation and export come on top.
     Raises InputError for what a user gave wrongly, TrainingInterruptedError at SIGINT and SIGTERM."""
     module = task_module(run.model)
     zoo_entry = entry(run.model)
@@ -71,6 +73,8 @@ def train(
         if progress is None:
             progress = Progress(run.model, active.info.run_id, run.parameters())
             mlflow.log_params(run.parameters())
+            if minutes is not None:
+                mlflow.set_tag("minutes", f"{minutes:g}")  # which epoch was the last is then the machine's affair
             recording.log_data(task.data)
             recording.log_environment()
         if task.data.split:
@@ -86,7 +90,7 @@ def train(
                 recording.log_sample(progress.epoch + 1, task.sample(in_memory(signatures["generate"])))
             return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
 
-        fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say)
+        fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, minutes)
         return _finish(task, zoo_entry, model, signatures, predict, run, progress, repository, say)
 
 

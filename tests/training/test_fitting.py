@@ -27,12 +27,14 @@ def line(run):
     return model
 
 
-def training(model, run, validate=None, state=None, progress=None, after_epoch=lambda epoch, figures: None):
+def training(
+    model, run, validate=None, state=None, progress=None, after_epoch=lambda epoch, figures: None, minutes=None
+):
     said = []
     validate = validate or (lambda: {"error": abs(float(model.get_weights()[0].item()) - 3)})
     progress = progress or Progress("line", "run", {})
     walk = ShuffledExamples(model, run, INPUTS, TARGETS)
-    result = fit(model, run, walk, validate, "error", progress, state, after_epoch, said.append)
+    result = fit(model, run, walk, validate, "error", progress, state, after_epoch, said.append, minutes)
     return result, said
 
 
@@ -44,6 +46,20 @@ def test_training_reaches_the_weight_that_the_data_have(seqzoo_home):
     model = line(run_of(epochs=25))
     training(model, run_of(epochs=25))
     assert model.get_weights()[0].item() == pytest.approx(3, abs=0.2)
+
+
+@pytest.mark.parametrize(("minutes", "epochs"), [(3.5, 3), (3.0, 3), (2.9, 2), (0.1, 1), (100, 6)])
+def test_no_epoch_begins_that_would_end_after_the_minutes(seqzoo_home, monkeypatch, minutes, epochs):
+    now = [0.0]
+    monkeypatch.setattr("training.fitting.time.monotonic", lambda: now[0])
+
+    def validate():
+        now[0] += 60  # an epoch takes a minute
+        return {"error": 10 - now[0] / 60}
+
+    progress, said = training(line(run_of(epochs=6)), run_of(epochs=6), validate, minutes=minutes)
+    assert progress.epoch == epochs
+    assert said[-1].endswith("minutes") == (epochs < 6)
 
 
 def test_the_best_epoch_is_kept_and_training_stops_after_patience(seqzoo_home):
