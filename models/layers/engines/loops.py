@@ -63,14 +63,16 @@ class Loops:
 
         def body(t: Tensor, read: Tensor, before: Any, handles: Any) -> Any:
             outputs_at, *kept_at = (place.at(handle) for place, handle in zip(places, handles, strict=True))
-            now = read if ahead else projected_at.read(t)
+            inputs_at = projected_at.at(handles[over[0]]) if over else projected_at
+            now = read if ahead else inputs_at.read(t)
             u = tf.linalg.matmul(self._seen(before[0]), weights.recurrent_kernel)
             after, kept = self.step.forward(now, u, recurrent_bias, before)
             after = self._where_valid(valid_at, t, after, before)
-            written = [outputs_at.write(t, after[0])]
-            if keep:
-                written += [place.write(t, value) for place, value in zip(kept_at, kept, strict=True)]
-            read = projected_at.read(tf.minimum(t + 1, steps - 1)) if ahead else read
+            read = inputs_at.read(tf.minimum(t + 1, steps - 1)) if ahead else read
+            with tf.control_dependencies([read]):  # before it is written: who is read has to be copied first
+                written = [outputs_at.write(t, after[0])]
+                if keep:
+                    written += [place.write(t, value) for place, value in zip(kept_at, kept, strict=True)]
             return t + 1, read, after, tuple(place.handle for place in written)
 
         # Where a step takes its input in pieces, the input is read one step ahead and carried. Read where it is used,
@@ -82,6 +84,8 @@ class Loops:
             Steps.empty(steps, start[0], self._in_place),
             *(Steps.empty(steps, _row(x, width), self._in_place) for width in widths),
         ]
+        over = self._shared([projected_at], places)
+        places = [projected_at if over.get(0) == k else place for k, place in enumerate(places)]
         loop = (0, first, self.State(*start), tuple(place.handle for place in places))
         _, _, last, handles = tf.while_loop(lambda t, *_: t < steps, body, loop)
         outputs, *kept = (place.at(handle).stacked(steps) for place, handle in zip(places, handles, strict=True))
@@ -110,14 +114,17 @@ class Loops:
             for part, width in zip(walked.saved, self.step.kept, strict=True)
         ]
         transposed = tf.transpose(weights.recurrent_kernel)
+        read_at = [d_output_at, *kept_at]
 
         def body(t: Tensor, d_after: Any, handles: Any) -> Any:
+            now = {source: handles[target] for source, target in over.items()}
+            d_output, *kept = (place.at(now.get(k, place.handle)).read(t) for k, place in enumerate(read_at))
             h = Around(
                 before=lambda: tf.where(t > 0, output_at.read(tf.maximum(t - 1, 0)), start[0]),
                 after=lambda: output_at.read(t),
             )
-            d_after = self.State(d_after[0] + d_output_at.read(t), *d_after[1:])
-            d_x, d_tail, d_before = self.step.backward(tuple(part.read(t) for part in kept_at), h, d_after)
+            d_after = self.State(d_after[0] + d_output, *d_after[1:])
+            d_x, d_tail, d_before = self.step.backward(tuple(kept), h, d_after)
             through_u = self._seen(tf.linalg.matmul(_with_tail(d_x, d_tail), transposed))
             d_before = self.State(d_before[0] + through_u, *d_before[1:])
             d_before = self._where_valid(valid_at, t, d_before, d_after)
@@ -128,6 +135,9 @@ class Loops:
 
         widths = [weights.kernel.shape[-1], *([units] if self.step.tail else [])]
         places = [Steps.empty(steps, _row(x, width), self._in_place) for width in widths]
+        over = self._shared(read_at, places)
+        for source, target in over.items():
+            places[target] = read_at[source]
         loop = (steps - 1, self.State(*d_last), tuple(place.handle for place in places))
         _, d_start, handles = tf.while_loop(lambda t, *_: t >= 0, body, loop)
         d_x, *d_tail = (place.at(handle).stacked(steps) for place, handle in zip(places, handles, strict=True))
@@ -141,6 +151,19 @@ class Loops:
             tf.reduce_sum(d_u, axis=[0, 1]) if self.step.tail else d_bias,
         )
         return Gradients(_product(d_x, tf.transpose(weights.kernel)), d_weights, tuple(d_start))
+
+    def _shared(self, sources: list[Steps], targets: list[Steps]) -> dict[int, int]:
+        """Which source can hold which target: both of one width, a step written where that of the source has been
+        read. None where nothing is written in place. TensorFlow copies a sequence first that somebody else needs."""
+        if not self._in_place:
+            return {}
+        free, found = list(enumerate(sources))[::-1], {}
+        for number, target in enumerate(targets):
+            alike = [k for k, source in free if source.like.shape[-1] == target.like.shape[-1]]
+            if alike:
+                found[alike[0]] = number
+                free = [(k, source) for k, source in free if k != alike[0]]
+        return found
 
     def _seen(self, h: Tensor) -> Tensor:
         return h if self.recurrent_mask is None else h * self.recurrent_mask
