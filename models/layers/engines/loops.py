@@ -141,16 +141,21 @@ class Loops:
         loop = (steps - 1, self.State(*d_last), tuple(place.handle for place in places))
         _, d_start, handles = tf.while_loop(lambda t, *_: t >= 0, body, loop)
         d_x, *d_tail = (place.at(handle).stacked(steps) for place, handle in zip(places, handles, strict=True))
-        d_u = _with_tail(d_x, *d_tail)
         d_bias = tf.reduce_sum(d_x, axis=[0, 1])
-        h_before = tf.concat([start[0][None], walked.outputs], axis=0)[:-1]
+        seen = self._seen(tf.concat([start[0][None], walked.outputs], axis=0)[:-1])
         d_weights = Weights(
             _product_of_all_steps(x, d_x),
-            _product_of_all_steps(self._seen(h_before), d_u),
+            self._d_recurrent_kernel(seen, d_x, *d_tail),
             d_bias,
-            tf.reduce_sum(d_u, axis=[0, 1]) if self.step.tail else d_bias,
+            _with_tail(d_bias, *(tf.reduce_sum(part, axis=[0, 1]) for part in d_tail)),
         )
         return Gradients(_product(d_x, tf.transpose(weights.kernel)), d_weights, tuple(d_start))
+
+    def _d_recurrent_kernel(self, seen: Tensor, d_x: Tensor, d_tail: Tensor | None = None) -> Tensor:
+        """seen^T d_u over all steps. In place, no d_u lies beside d_x: a third of a product for a sequence less."""
+        if d_tail is None or not self._in_place:
+            return _product_of_all_steps(seen, _with_tail(d_x, d_tail))
+        return _with_tail(_product_of_all_steps(seen, d_x), _product_of_all_steps(seen, d_tail))
 
     def _shared(self, sources: list[Steps], targets: list[Steps]) -> dict[int, int]:
         """Which source can hold which target: both of one width, a step written where that of the source has been
