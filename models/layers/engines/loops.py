@@ -69,7 +69,7 @@ class Loops:
             after, kept = self.step.forward(now, u, recurrent_bias, before)
             after = self._where_valid(valid_at, t, after, before)
             read = inputs_at.read(tf.minimum(t + 1, steps - 1)) if ahead else read
-            with tf.control_dependencies([read]):  # before it is written: who is read has to be copied first
+            with tf.control_dependencies([read]):  # else the write could come first, and would copy the sequence
                 written = [outputs_at.write(t, after[0])]
                 if keep:
                     written += [place.write(t, value) for place, value in zip(kept_at, kept, strict=True)]
@@ -159,7 +159,7 @@ class Loops:
 
     def _shared(self, sources: list[Steps], targets: list[Steps]) -> dict[int, int]:
         """Which source can hold which target: both of one width, a step written where that of the source has been
-        read. None where nothing is written in place. TensorFlow copies a sequence first that somebody else needs."""
+        read. Empty where nothing is written in place. TensorFlow copies a sequence first that somebody else needs."""
         if not self._in_place:
             return {}
         free, found = list(enumerate(sources))[::-1], {}
