@@ -69,7 +69,7 @@ class Loops:
             after, kept = self.step.forward(now, u, recurrent_bias, before)
             after = self._where_valid(valid_at, t, after, before)
             read = inputs_at.read(tf.minimum(t + 1, steps - 1)) if ahead else read
-            with tf.control_dependencies([read]):  # else the write could come first, and would copy the sequence
+            with tf.control_dependencies([read] if over else []):  # a write that came first would copy the sequence
                 written = [outputs_at.write(t, after[0])]
                 if keep:
                     written += [place.write(t, value) for place, value in zip(kept_at, kept, strict=True)]
