@@ -1,7 +1,7 @@
 """A call compiled by XLA for one shape, without what TensorFlow's public call adds to it.
 
-A step of a small layer takes some microseconds; the call of a compiled `tf.function` takes fifty to eighty more, of a
-concrete one forty, mostly in Python. Here the compiled function is handed to TensorFlow's runtime at once. For
+The call of a compiled function takes longer than a step of a small layer, mostly in Python
+(`python -m benchmarks.models.empty_call`). Here the compiled function is handed to TensorFlow's runtime at once. For
 inference: no gradient goes through.
 """
 
