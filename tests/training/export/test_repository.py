@@ -99,17 +99,31 @@ def test_a_folder_without_lineage_has_none(tmp_path):
     assert repositories.lineage(made(tmp_path / "1")) == {}
 
 
+KILLED_AT_PUBLISH = """
+import os, pathlib, runpy, signal, sys
+pathlib.Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+sys.argv[0] = "seqzoo"
+runpy.run_module("seqzoo", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.mark.parametrize("moment", ["begun", "written"])
 def test_kill_9_in_an_export_leaves_no_half_version_and_the_next_export_succeeds(tmp_path, moment):
     arguments = small.command("export", "cook", "--repository", str(tmp_path / "models"))
-    process = subprocess.Popen(arguments, env=small.environment(tmp_path / "home"), stderr=subprocess.DEVNULL)
-    pattern = {"begun": ".incoming-*", "written": ".incoming-*/version/saved_model.pb"}[moment]
-    deadline = time.monotonic() + 60
-    while not list((tmp_path / "models" / "cook").glob(pattern)):
-        assert process.poll() is None, "the export ended before it could be killed"
-        assert time.monotonic() < deadline
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    environment = small.environment(tmp_path / "home")
+    if moment == "written":  # too short a moment to be met from outside
+        killed = [arguments[0], "-c", KILLED_AT_PUBLISH, *arguments[3:]]
+        process = subprocess.Popen(killed, env=environment, stderr=subprocess.DEVNULL)
+        assert process.wait(60) == -signal.SIGKILL
+        assert list((tmp_path / "models" / "cook").glob(".incoming-*/version/saved_model.pb"))
+    else:
+        process = subprocess.Popen(arguments, env=environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "models" / "cook").glob(".incoming-*")):
+            assert process.poll() is None, "the export ended before it could be killed"
+            assert time.monotonic() < deadline
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     assert repositories.versions(tmp_path / "models", "cook") == []
     done = small.run(arguments, tmp_path / "home")
     assert done.returncode == 0, done.stderr

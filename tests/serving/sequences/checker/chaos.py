@@ -39,8 +39,8 @@ class Chaos:
     def happen(self, event, at):
         server = self.servers[at]
         if event in ("kill", "terminate"):
-            self.kills += 1
             server.end(signal.SIGKILL if event == "kill" else signal.SIGTERM)
+            self.kills += 1  # here: before, it still answers, and a story that it starts then is lost too
             server.launch()
             server.wait()
         elif event == "still":
