@@ -122,9 +122,11 @@ def _live(rows: list[Row]) -> str:
     texts = []
     for row in rows:
         taken = (row["with_many_mib"] - row["idle_mib"]) * MIB_IN_MB
+        warm = (row.get("warm_mib", row["idle_mib"]) - row["idle_mib"]) * MIB_IN_MB  # not in older runs
+        of_these = f", {digits(warm)} MB of them by the warm-up with 1,000" if warm else ""
         texts.append(
             f"{row['sequences']:,} live sequences of {row['model']}, {row['state_bytes']:,} bytes of state each, take "
-            f"{digits(taken)} MB over the idle server. Steps a second over 32 connections: {row['few']:.0f} among "
+            f"{digits(taken)} MB over the idle server{of_these}. Steps a second over 32 connections: {row['few']:.0f} among "
             f"1,000, {row['many']:.0f} among all."
         )
     return "## Many live sequences\n\n" + "\n\n".join(texts) if texts else ""

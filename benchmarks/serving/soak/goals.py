@@ -7,6 +7,7 @@ from typing import Any
 
 Row = dict[str, Any]
 GROWTH = 0.05  # of the resident memory, from the first to the last stretch
+FUZZ_GROWTH = 0.1  # of it, from the first rounds of inputs to the last
 STRETCH = 100  # swaps; a third of them where there are fewer than 300
 SPARE = 2  # threads or files more than before that may be chance: a connection that just closes
 COLUMNS = ("resident_mib", "threads", "files")
@@ -22,10 +23,17 @@ class Verdict:
 
 
 def stretches(row: Row, column: str) -> tuple[Sequence[float], Sequence[float]]:
-    """What was measured after the first and after the last swaps."""
+    """What was measured at first and at last: after swaps, or after rounds of inputs."""
     values = [taken[COLUMNS.index(column)] for taken in row["taken"]]
     number = max(1, min(STRETCH, len(values) // 3))
     return values[:number], values[-number:]
+
+
+def flat(row: Row, column: str) -> Verdict:
+    """No more threads or files at last than at first."""
+    first, last = stretches(row, column)
+    holds = max(last) <= max(first) + SPARE
+    return Verdict(f"no more {column} at the end", holds, f"{max(first):.0f} at most, then {max(last):.0f}")
 
 
 def swaps(row: Row) -> list[Verdict]:
@@ -34,25 +42,22 @@ def swaps(row: Row) -> list[Verdict]:
     answers = row["grpc"]["answers"] + row["rest"]["answers"]
     first, last = stretches(row, "resident_mib")
     growth = mean(last) / mean(first) - 1
-    found = [
+    return [
         Verdict("no request fails", failures == 0 and answers > 0, f"{failures} of {answers + failures}"),
         Verdict(
             f"memory of the last {len(last)} swaps within {GROWTH:.0%} of that of the first {len(first)}",
             abs(growth) <= GROWTH,
             f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
         ),
+        flat(row, "threads"),
+        flat(row, "files"),
     ]
-    for column in ("threads", "files"):
-        first, last = stretches(row, column)
-        flat = max(last) <= max(first) + SPARE
-        found.append(Verdict(f"no more {column} at the end", flat, f"{max(first):.0f} at most, then {max(last):.0f}"))
-    return found
 
 
 def fuzz(row: Row) -> list[Verdict]:
     """Of a run of inputs at random."""
     number = len(row["complaints"])
-    return [
+    found = [
         Verdict("each input is answered well, and the good request after it", number == 0, f"{number} were not"),
         Verdict(
             "no more files at the end",
@@ -60,6 +65,16 @@ def fuzz(row: Row) -> list[Verdict]:
             f"{row['before']['files']}, then {row['after']['files']}",
         ),
     ]
+    if len(row.get("taken", ())) < 2:  # one round has nothing to be compared with
+        return found
+    first, last = stretches(row, "resident_mib")
+    growth = mean(last) / mean(first) - 1
+    memory = Verdict(
+        f"memory after the last rounds at most {FUZZ_GROWTH:.0%} over that after the first",
+        growth <= FUZZ_GROWTH,
+        f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
+    )
+    return [*found, flat(row, "threads"), memory]
 
 
 def verdicts(row: Row) -> list[Verdict]:
