@@ -106,9 +106,11 @@ rivals:
 	done
 
 .PHONY: bench-serving
-bench-serving: $(INSTALLED) rivals ## our server beside other Python servers (about 25 minutes, on an idle machine; SHORT=1: 8)
+bench-serving: $(INSTALLED) rivals ## our server beside other Python servers (about 35 minutes, on an idle machine; SHORT=1: 11)
 	@$(BIN)/python -m benchmarks.serving.servers --save benchmarks/results/serving.json $(if $(SHORT),--short)
+	@$(BIN)/python -m benchmarks.serving.profile --save benchmarks/results/serving_profile.json
 	@$(BIN)/python -m benchmarks.serving.report benchmarks/results/serving.json docs/serving_performance.md \
+		--parts benchmarks/results/serving_profile.json \
 		$(if $(wildcard benchmarks/results/serving_why.md),--why benchmarks/results/serving_why.md)
 
 .PHONY: zoo

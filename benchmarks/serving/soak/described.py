@@ -26,11 +26,11 @@ POSITIVE, NEGATIVE = "REST, as described", "REST, not as described"
 
 
 def strategies(root: str, session: requests.Session) -> dict[str, st.SearchStrategy[DescribedInput]]:
-    """Two kinds of inputs for the server at that address (`http://host:port`), sent over the session: requests to all that
-    it describes, and bodies that its description does not allow. Raises requests.RequestException when it has none."""
+    """Two kinds of inputs for the server at that address (`http://host:port`), sent over the session: requests to all
+    that it describes, and bodies that its description does not allow. Raises requests.RequestException without one."""
     answer = session.get(f"{root}/openapi.json", timeout=SECONDS)
     answer.raise_for_status()
-    schema = schemathesis.openapi.from_dict(answer.json())
+    schema: Any = schemathesis.openapi.from_dict(answer.json())
     schema.config.update(base_url=root)
     operations = [found.ok() for found in schema.get_all_operations()]
     runs = [operation for operation in operations if operation.method == "post"]  # what is only read has no body

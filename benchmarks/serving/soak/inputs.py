@@ -73,7 +73,7 @@ class RawInput:
 
 @dataclass(frozen=True)
 class DescribedInput:
-    """A request made from the server's description. send: gives the status of the answer, and the complaint about it."""
+    """A request made from the server's description. send: gives the answer's status, and the complaint about it."""
 
     case: Any
     send: Callable[[], tuple[str, str | None]] = field(compare=False, repr=False)

@@ -28,10 +28,10 @@ FUZZ = """## Inputs at random
 
 {inputs} inputs, {distinct} of them different, in {seconds} s, seed {seed}: protobuf messages of every call's type and
 JSON documents, made by [hypothesis](https://hypothesis.readthedocs.io); good messages, bodies and whole HTTP requests
-with bytes changed; bytes alone; requests that [schemathesis](https://schemathesis.readthedocs.io) makes from the server's
-own `/openapi.json`, and bodies that it does not allow, with answers held to it. After each input a good request is sent
-over the same face. An answer is well if it comes within 30 s, with a status that the API knows and, where it is an error,
-with a text. The server runs as a process of its own.
+with bytes changed; bytes alone; requests that [schemathesis](https://schemathesis.readthedocs.io) makes from the
+server's own `/openapi.json`, and bodies that it does not allow, with answers held to it. After each input a good
+request is sent over the same face. An answer is well if it comes within 30 s, with a status that the API knows and,
+where it is an error, with a text. The server runs as a process of its own.
 
 {verdicts}
 

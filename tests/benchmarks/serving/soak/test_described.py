@@ -83,10 +83,13 @@ def test_an_answer_that_the_description_does_not_know_is_complained_of(server, k
     assert all(found[1:])
 
 
-def test_a_server_that_is_gone_is_complained_of(kinds, server):
+def test_a_server_that_is_gone_is_complained_of(tmp_path):
+    exports.scale(tmp_path / "scale" / "1", 2)
     cases = []
-    draw(kinds[described.NEGATIVE], 1, 0, cases.append)
-    cases[0].case.operation.schema.config.update(base_url="http://localhost:1")
-    status, complaint = cases[0].send()
+    with requests.Session() as session:
+        with ModelServer.on_free_ports(model_name="scale", model_base_path=str(tmp_path / "scale")) as server:
+            kinds = described.strategies(f"http://localhost:{server.rest_port}", session)
+            draw(kinds[described.NEGATIVE], 1, 0, cases.append)
+        status, complaint = cases[0].send()
     assert status == "none"
     assert complaint.startswith("no answer: ConnectionError")

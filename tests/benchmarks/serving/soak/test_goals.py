@@ -84,7 +84,7 @@ def test_the_page_says_what_was_found():
 def test_the_page_shows_the_rounds_of_inputs():
     row = {"machine": MACHINE} | fuzz_row() | {"taken": [[600.4, 20, 30], [611.0, 21, 31]]}
     page = report.render({"rows": [row]}, "soak.json")
-    assert "| round | MiB | threads | files |\n|---|---|---|---|\n| 1 | 600 | 20 | 30 |\n| 2 | 611 | 21 | 31 |\n" in page
+    assert "| round | MiB | threads | files |\n|---|---|---|---|\n| 1 | 600 | 20 | 30 |\n| 2 | 611 | 21 | 31 |" in page
     assert "| no more threads at the end | **holds** | 20 at most, then 21 |" in page
 
 
