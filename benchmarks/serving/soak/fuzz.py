@@ -52,10 +52,12 @@ def run(folder: Path, inputs: int, number: int, say: Say) -> dict[str, Any]:
     began = time.monotonic()
     with serving(folder, *flags, "--max_num_load_retries=0") as server:
         faces = Faces(server.grpc_port, server.rest_port, SCALED)
-        before, found = server.taken(), Fuzzed()
-        session = requests.Session()
+        session, found = requests.Session(), Fuzzed()
         try:
             kinds = strategies() | described.strategies(f"http://localhost:{server.rest_port}", session)
+            for good in (faces.good_over_grpc, faces.good_over_rest):
+                good()  # what a first connection takes is no growth
+            before = server.taken()
             _send(kinds, Judge(faces, models.config(folder)), server, found, inputs, number, say)
             ended = None if server.running() else f"the server ended with {server.popen.returncode}: {server.said()}"
         finally:

@@ -7,7 +7,6 @@ from typing import Any
 
 Row = dict[str, Any]
 GROWTH = 0.05  # of the resident memory, from the first to the last stretch
-FUZZ_GROWTH = 0.1  # of it, from the first rounds of inputs to the last
 STRETCH = 100  # swaps; a third of them where there are fewer than 300
 SPARE = 2  # threads or files more than before that may be chance: a connection that just closes
 COLUMNS = ("resident_mib", "threads", "files")
@@ -57,24 +56,18 @@ def swaps(row: Row) -> list[Verdict]:
 def fuzz(row: Row) -> list[Verdict]:
     """Of a run of inputs at random."""
     number = len(row["complaints"])
-    found = [
-        Verdict("each input is answered well, and the good request after it", number == 0, f"{number} were not"),
-        Verdict(
-            "no more files at the end",
-            row["after"]["files"] <= row["before"]["files"] + SPARE,
-            f"{row['before']['files']}, then {row['after']['files']}",
-        ),
-    ]
-    if len(row.get("taken", ())) < 2:  # one round has nothing to be compared with
-        return found
+    answered = Verdict("each input is answered well, and the good request after it", number == 0, f"{number} were not")
+    if len(row.get("taken", ())) < 2:  # an older run, or one round: there is the start to compare with
+        before, after = row["before"]["files"], row["after"]["files"]
+        return [answered, Verdict("no more files at the end", after <= before + SPARE, f"{before}, then {after}")]
     first, last = stretches(row, "resident_mib")
     growth = mean(last) / mean(first) - 1
     memory = Verdict(
-        f"memory after the last rounds at most {FUZZ_GROWTH:.0%} over that after the first",
-        growth <= FUZZ_GROWTH,
+        f"memory after the last rounds at most {GROWTH:.0%} over that after the first",
+        growth <= GROWTH,
         f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
     )
-    return [*found, flat(row, "threads"), memory]
+    return [answered, memory, flat(row, "threads"), flat(row, "files")]
 
 
 def verdicts(row: Row) -> list[Verdict]:

@@ -43,7 +43,7 @@ def test_one_round_of_inputs_tells_of_no_growth():
     assert held(fuzz_row() | {"taken": FLAT[:1]}) == [True] * 2
 
 
-@pytest.mark.parametrize(("grown", "which"), [([0, 1, 0], 2), ([8, 0, 0], 3)])
+@pytest.mark.parametrize(("grown", "which"), [([8, 0, 0], 1), ([0, 1, 0], 2), ([0, 0, 1], 3)])
 def test_what_grows_from_round_to_round_is_seen(grown, which):
     taken = [[value + grown[at] * i for at, value in enumerate(row)] for i, row in enumerate(FLAT[:11])]
     found = held(fuzz_row() | {"taken": taken})
