@@ -5,8 +5,9 @@ python -m benchmarks.models.report benchmarks/results/layers.json docs/performan
 
 import argparse
 import json
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ SHOWN = {"LSTM": "LSTM", "GRU": "GRU", "VanillaRNN": "Vanilla RNN"}
 HEAD = """# How fast the layers are
 
 Our `LSTM`, `GRU` and `VanillaRNN` beside those of `keras.layers` and `torch.nn`, on one machine in one run. This page
-is made by `make bench-layers` from `{source}`; no number on it is typed by hand.
+is made by `make bench-layers` from `{source}`; no number on it is typed by hand. Other pages:
+[how fast the server is](serving_performance.md), [how fast sequences are](sequences_performance.md).
 
 {machine}
+
+{command}
 
 A figure is the time of one call in milliseconds, float32: the median of the best half of {rounds} rounds, in which
 all contenders take turns (ours in four forms, Keras in two, torch, and again), since other work on the machine only
@@ -65,7 +69,13 @@ def render(results: dict[str, Any], source: str, why: str = "") -> str:
     timed = [row for row in rows if "apart" in row]
     rounds = max((len(times) for row in timed for times in row["rounds"].values()), default=0)
     apart = max((distance for row in timed for distance in row["apart"].values()), default=0.0)
-    head = HEAD.format(source=source, machine=about(results["machine"]), rounds=rounds, apart=f"{apart:.0e}")
+    head = HEAD.format(
+        source=source,
+        machine=about(results["machine"]),
+        command=command("benchmarks.models.layers", [results.get("command", [])]),
+        rounds=rounds,
+        apart=f"{apart:.0e}",
+    )
     sections = [head, goals(rows), why.strip(), layers(rows)]
     tables = {"steps": timings, "train": timings, "first_calls": first_calls, "memory": memory, "growth": growth}
     for part, table in tables.items():
@@ -83,6 +93,12 @@ def about(machine: dict[str, str]) -> str:
         f"The machine: {machine['processor']}, {machine['cores']} cores, {machine['threads']} threads for each, load\n"
         f"{machine['load']} before the run, {machine['system']}, Python {machine['python']}, {libraries}."
     )
+
+
+def command(module: str, runs: Sequence[list[str]]) -> str:
+    """How the figures were made. runs: the words of each run's command line."""
+    lines = (f"`{shlex.join(['python', '-m', module, *words])}`" for words in runs)
+    return f"Measured by {', then by '.join(lines)}."
 
 
 def goals(rows: list[Row]) -> str:
