@@ -13,6 +13,7 @@ from serving.clock import Clock, SystemClock
 from serving.errors import CancelledError, NotFoundError, ServingError
 from serving.harness import Harness, Loader, Retries
 from serving.states import State, StateMonitor
+from serving.time_left import TimeLeft
 from serving.version_policy import Action, Policy, Stage, availability_preserving
 
 log = logging.getLogger(__name__)
@@ -254,19 +255,21 @@ class Manager:
     def stop(self, grace_seconds: float | None = None) -> None:
         """Gives all versions up, waits for the calls that run on them, and unloads them.
 
-        grace_seconds: how long it waits for the calls of each version; one that still runs then stays loaded."""
+        grace_seconds: how long it waits for the calls of all versions together; a version that still runs some then
+        stays loaded."""
         with self._lock:
             self._stopping = True  # from here on the loop takes no turn
             for name in list(self._wanted):
                 self.aspire(name, {})
         self._wake.set()
+        left = TimeLeft(grace_seconds)
         if self._thread.is_alive():
-            self._thread.join(grace_seconds)
+            self._thread.join(left.seconds())
         for executor in (self._load_executor, self._unload_executor):
             if executor is not None:
                 executor.shutdown(wait=grace_seconds is None)
         for harness in list(self._harnesses.values()):
-            if harness.stage is Stage.READY and not self._unload(harness, grace_seconds):
+            if harness.stage is Stage.READY and not self._unload(harness, left.seconds()):
                 log.warning("Servable version %s still runs calls at the end of the server", harness)
 
 

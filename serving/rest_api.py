@@ -26,6 +26,7 @@ from serving.errors import (
     CancelledError,
     Code,
     DeadlineExceededError,
+    FailedPreconditionError,
     InternalError,
     InvalidArgumentError,
     ServingError,
@@ -61,6 +62,7 @@ CORS = (
 OK = 200
 LOOK_SECONDS = 0.001
 NO_STEP = InvalidArgumentError(f'Serving signature name: "{STEP}" not found in signature def')
+NO_ORIGIN = FailedPreconditionError("Origin header is missing in CORS preflight")
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -139,8 +141,7 @@ class RestApi:
         if not API.fullmatch(target):
             return _page(404)
         if method == "OPTIONS":
-            origin = dict(scope["headers"]).get(b"origin", b"")
-            return Answer(200 if b"http://" in origin or b"https://" in origin else 400, headers=(JSON, *self._cors))
+            return self._preflight(scope, seen)
         body = await http_body.read(receive)
         if body is None:
             return None
@@ -171,6 +172,18 @@ class RestApi:
         api = "" if found is None or found.call in self._look else found.call
         self._metrics.answered(model, status.name, api, "REST", time.perf_counter() - start)
         return Answer(OK if error is None else status_of(error), content, (JSON, *self._cors))
+
+    def _preflight(self, scope: Scope, seen: Request) -> Answer:
+        """What a browser asks before a call: a call of no model. Why it is refused stands in the log only."""
+        start = time.perf_counter()
+        seen.call = "preflight"
+        origin = dict(scope["headers"]).get(b"origin", b"")
+        status = OK
+        if b"http://" not in origin and b"https://" not in origin:
+            seen.failed(NO_ORIGIN)
+            status = status_of(NO_ORIGIN)
+        self._metrics.answered("", seen.status.name, "", "REST", time.perf_counter() - start)
+        return Answer(status, headers=(JSON, *self._cors))
 
     def _openapi(self) -> bytes:
         """The description of this API."""

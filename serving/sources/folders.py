@@ -54,12 +54,13 @@ class FolderSource:
             for name, versions in found.items():
                 self._aspire(name, versions)
 
-    def stop(self) -> None:
-        """Ends the polling; nothing is given up."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends the polling; nothing is given up. seconds: the longest wait for a look at a disk that does not answer,
+        None for no limit."""
         self._stopping = True
         self._wake.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._stopping:

@@ -41,14 +41,14 @@ class Driver:
             else:
                 self._changed.notify()
 
-    def stop(self) -> None:
-        """Ends its streams, as if their clients had gone."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends its streams, as if their clients had gone. seconds: the longest wait for a run, None for no limit."""
         with self._changed:
             streams, thread = list(self._streams), self._thread
         for stream in streams:
             stream.outbox.close()
         if thread is not None:
-            thread.join()
+            thread.join(seconds)
 
     def _wake(self) -> None:
         with self._changed:

@@ -16,6 +16,7 @@ from serving.streams.driver import Driver, write
 from serving.streams.events import Outbox
 from serving.streams.stream import Stream
 from serving.streams.text_model import LOGITS, text_model
+from serving.time_left import TimeLeft
 
 
 class _Opening(NamedTuple):
@@ -124,10 +125,12 @@ class Streams:
                 driver = self._drivers[key] = Driver(*key, self._sequences, self._drive)
             driver.add(stream)
 
-    def stop(self) -> None:
-        """Ends all streams; waits until none runs."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends all streams; waits until none runs. seconds: the longest wait for all runs together, None for no
+        limit."""
         with self._lock:
             self._stopping = True
             drivers = list(self._drivers.values())
+        left = TimeLeft(seconds)
         for driver in drivers:
-            driver.stop()
+            driver.stop(left.seconds())

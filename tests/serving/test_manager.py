@@ -1,4 +1,5 @@
 import threading
+import time
 from collections import defaultdict
 
 import pytest
@@ -327,3 +328,19 @@ def test_there_is_never_a_gap_for_calls_while_versions_swap(make):
     for thread in threads:
         thread.join(30)
     assert errors == []
+
+
+def test_the_grace_time_of_a_stop_is_that_of_all_versions_together(make):
+    manager = make()
+    names = [f"m{number}" for number in range(40)]
+    for name in names:
+        manager.aspire(name, folders(1))
+    settle(manager)
+    held = [manager.hold(name) for name in names]
+    began = time.monotonic()
+    manager.stop(1.0)
+    seconds, closed = time.monotonic() - began, [harness.loaded.closed for harness in held]
+    for harness in held:
+        harness.leave()
+    assert seconds < 30  # not a second for each
+    assert not any(closed)
