@@ -26,7 +26,7 @@ OTHERS = {  # for each argument of Keras a value that is not the default
 }
 
 
-@pytest.fixture(params=CLASSES, ids=lambda kind: kind.__name__)
+@pytest.fixture(params=CLASSES, ids=lambda kind: kind.__qualname__)
 def Ours(request):
     """One of our layers and cells."""
     return request.param
