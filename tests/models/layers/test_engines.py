@@ -29,7 +29,7 @@ def test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, engine):
     W = slide_matrix(layer).astype(np.float64)
     biases = biases_by_hand(layer)
     for row in range(2):
-        states = slides_in_numpy.RUN[Layer.__name__](
+        states = slides_in_numpy.RUN[Layer.__qualname__](
             W, *biases, inputs[row].numpy().astype(np.float64), *(s[row].numpy().astype(np.float64) for s in start)
         )
         np.testing.assert_allclose(outputs[row], [state[0] for state in states], atol=2e-6)

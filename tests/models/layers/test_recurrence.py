@@ -1,5 +1,7 @@
 """The Keras conventions that the layers keep."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -248,6 +250,38 @@ def test_of_no_time_steps_the_initial_state_comes_back(Layer, engine, return_seq
     assert output.shape == ((2, 0, 4) if return_sequences else (2, 4))
     if not return_sequences:
         np.testing.assert_array_equal(output, start[0])
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_of_no_time_steps_a_stateful_layer_keeps_its_state(Layer, given, rng):
+    """With a length that the graph knows as with one that it does not."""
+    results = []
+    for steps in (0, None):
+        layer = Layer(4, stateful=True, return_state=True)
+        layer.build((2, None, 3))
+        random = np.random.default_rng(5)
+        layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
+        start = [random.normal(size=(2, 4)).astype("float32") for _ in layer.cell.state_size] if given else None
+        call = tf.function(partial(layer, initial_state=start), input_signature=[tf.TensorSpec([2, steps, 3])])
+        layer(random.normal(size=(2, 5, 3)).astype("float32"))
+        kept = [np.array(part) for part in layer.states]
+        assert all(np.abs(part).max() > 0.1 for part in kept)
+        results.append([*call(tf.zeros([2, 0, 3])), *layer.states])
+        for part, expected in zip(layer.states, start or kept, strict=True):
+            np.testing.assert_array_equal(part, expected)
+    for known, unknown in zip(*results, strict=True):
+        np.testing.assert_array_equal(known, unknown)
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+@pytest.mark.parametrize("Single", [VanillaRNN, GRU])
+def test_the_one_part_of_a_state_needs_no_list(Single, steps, rng):
+    layer = Single(4, return_state=True)
+    inputs, start = (rng.normal(size=shape).astype("float32") for shape in ((2, steps, 3), (2, 4)))
+    for bare, listed in zip(layer(inputs, initial_state=start), layer(inputs, initial_state=[start]), strict=True):
+        np.testing.assert_array_equal(bare, listed)
+    if not steps:
+        np.testing.assert_array_equal(layer(inputs, initial_state=start)[1], start)
 
 
 def test_a_state_of_another_batch_is_refused(Layer):
