@@ -18,7 +18,7 @@ from serving.sequences.forgetting import Forgetting
 from serving.sequences.holding import Holding, new_key
 from serving.sequences.joining import Joiner, Step
 from serving.sequences.metrics import END as ENDED
-from serving.sequences.metrics import VERSION, SequenceMetrics
+from serving.sequences.metrics import IDLE, VERSION, SequenceMetrics
 from serving.sequences.settings import ModelSettings
 from serving.sequences.special_inputs import END, GO_ON, START, SpecialInputs
 from serving.sequences.store import Answer, Change, Key, Record, Store
@@ -47,6 +47,7 @@ class Sequences:
         self._clock = clock
         self._server_metrics = metrics
         self._metrics = SequenceMetrics(metrics, store)
+        store.expired = lambda key: self._metrics.ended.add(key.model, IDLE)
         self._turns = Turns()
         self.versions = Versions(manager, labels, store, settings, clock)
         self._forgetting = Forgetting(store, self._turns, self.versions, settings, self._metrics, clock)

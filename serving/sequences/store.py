@@ -3,7 +3,7 @@
 A store is asked for one sequence by one thread at a time: the turns see to that within a server."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +67,9 @@ class Store(ABC):
     """Keeps records. Methods raise UNAVAILABLE when it cannot be reached or written."""
 
     reads_at_once = True  # without waiting for a machine or another server
+
+    def __init__(self) -> None:
+        self.expired: Callable[[Key], object] = lambda key: None  # told of idle ones that the store forgot
 
     @abstractmethod
     def read(self, key: Key, patience: Patience = FOREVER) -> Record | None:

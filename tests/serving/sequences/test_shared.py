@@ -100,18 +100,39 @@ def test_without_redis_calls_say_so_and_go_on_when_it_is_back(repository, serve,
     assert 'sequence:active{model_name="m"} 1' in server.metrics.text()
 
 
-def test_what_is_idle_goes_whichever_server_looks(two):
+def idle(server):
+    """Those that this server has counted as idle."""
+    return server.sequences._metrics.ended._counts.get(("m", "idle"), 0)
+
+
+def test_what_is_idle_goes_whichever_server_looks(two, redis_server):
     one, other = two
     one.step.start(a, 1)
     one.step.start(a, 2)
-    scan = other.sequences._forgetting.scan
     other.clock.forward(400)
-    scan()
+    other.sequences._forgetting.scan()
+    assert other.sequences._store.live("m") == 2  # both were used since the scan before, the start of the server
+    seconds, micros = redis_server.client.time()
+    long_ago = (seconds - 500) * 10**6 + micros
+    redis_server.client.hset("seq:{m}:u:1", "used", long_ago)
+    redis_server.client.zadd("sequences-live:{m}", {"u:1": long_ago})
     other.clock.forward(400)
-    one.step(b, 2)
-    assert other.sequences._store.live("m") == 2  # both were used since the scan before
-    scan()
-    assert other.sequences._store.live("m") == 2
+    other.sequences._forgetting.scan()
+    assert [server.sequences._store.live("m") for server in two] == [1, 1]
+    assert not redis_server.client.exists("seq:{m}:u:1")
+    assert (idle(one), idle(other)) == (0, 1)
+    assert refused(one.step, a, 1)[0] == "NOT_FOUND"
+    np.testing.assert_array_equal(one.step(b, 2)["y"], sums(a, b))
+
+
+def test_what_redis_has_forgotten_counts_as_idle_too(two, redis_server):
+    one, other = two
+    one.step.start(a, 1)
+    redis_server.client.delete("seq:{m}:u:1")  # as when its time is over
+    assert refused(other.step, a, 1)[0] == "NOT_FOUND"
+    assert refused(one.step, a, 1)[0] == "NOT_FOUND"
+    assert (idle(one), idle(other)) == (0, 1)
+    assert one.sequences._store.live("m") == 0
 
 
 def test_our_client_goes_on_at_the_other_server_when_one_is_lost(two):
