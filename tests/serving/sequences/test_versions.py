@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.serving.asking import Background, Rest, predict_request, refused, wait_until
+from tests.serving.sequences.conftest import ended
 from tests.serving.sequences.driving import sums
 from tests.serving.sequences.models import chunk
 
@@ -47,9 +48,33 @@ def test_drain_keeps_a_version_for_its_sequences_until_the_last_has_ended(reposi
     np.testing.assert_array_equal(step(c, 2)["y"], sums(a, b, c, factor=3))
 
 
-def test_after_the_drain_time_a_sequence_cannot_go_on(repository, serve):
+def test_a_label_that_points_to_a_draining_version_is_answered_but_starts_nothing(repository, serve, tmp_path):
     repository("running", 1)
-    server = serve(sequence_drain_seconds=60)
+    (tmp_path / "models").write_text(
+        f'model_config_list {{ config {{ name: "m" base_path: "{repository.base}" model_platform: "tensorflow" '
+        'version_labels { key: "stable" value: 1 } } }'
+    )
+    server = serve(model_config_file=str(tmp_path / "models"), allow_version_labels_for_unavailable_models=True)
+    step = server.step
+    step.start(a, 1, label="stable")
+    swap(server, repository)
+    wait_until(lambda: not server.manager.takes_sequences("m", 1))
+    np.testing.assert_array_equal(step(b, 1, label="stable")["y"], sums(a, b))
+    stateless = {"x": a, "lengths": np.int32([1]), "state_sum": np.float32([[0, 0]]), "state_seen": np.int64([0])}
+    answer = step.ask.predict("m", stateless, signature="step", label="stable")
+    np.testing.assert_array_equal(answer["y"], sums(a))
+    text = "Servable not found for request: Specific(m, 1)"
+    assert refused(step.start, a, 2, label="stable") == ("NOT_FOUND", text)
+    step.start(a, 2)
+    text = "Sequence 2 runs on version 2 of model m, the request asks for version 1"
+    assert refused(step, a, 2, label="stable") == ("FAILED_PRECONDITION", text)
+    np.testing.assert_array_equal(step.end(c, 1, label="stable")["y"], sums(a, b, c))
+    gone(server)
+
+
+def test_after_the_drain_time_a_sequence_cannot_go_on(repository, serve, monitored):
+    repository("running", 1)
+    server = serve(sequence_drain_seconds=60, **monitored)
     step = server.step
     step.start(a, 1)
     step.start(a, 2)
@@ -68,6 +93,7 @@ def test_after_the_drain_time_a_sequence_cannot_go_on(repository, serve):
         "m", {"signature_name": "step", "inputs": {"sequence_id": 3, "sequence_control_input": 2}}
     ) == (412, text.format(3))
     assert server.sequences._store.live("m") == 1
+    assert ended(server, "version") == 3
 
 
 def test_with_fail_a_version_goes_at_once(repository, serve):
