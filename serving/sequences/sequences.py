@@ -50,7 +50,7 @@ class Sequences:
         store.expired = lambda key: self._metrics.ended.add(key.model, IDLE)
         self._turns = Turns()
         self.versions = Versions(manager, labels, store, settings, clock)
-        self._forgetting = Forgetting(store, self._turns, self.versions, settings, self._metrics, clock)
+        self._forgetting = Forgetting(store, self._turns, settings, self._metrics, clock)
         self.holding = Holding(store, self._turns, self.versions, self._forgetting, settings, self._metrics, clock)
         self._joiners: WeakKeyDictionary[Servable, Joiner] = WeakKeyDictionary()
 
@@ -202,9 +202,11 @@ class Sequences:
                 if ends and not call.aliases:
                     return self._end_without_run(special, key, record, servable)
                 answer = self._run(call, special, key, servable, record)
-        except ServingError:
-            if ends and self.versions.gone(key):
+        except errors.VersionGoneError as error:
+            if ends:
                 self._forgetting.forget(key, VERSION)
+            else:
+                self.versions.stays_gone(key, record, error)
             raise
         if ends:
             self._ended(key)
@@ -234,7 +236,6 @@ class Sequences:
 
     def _ended(self, key: Key) -> None:
         self._metrics.ended.add(key.model, ENDED)
-        self.versions.forget(key)
         self._forgetting.ended(key.model)
 
     def _run(self, call: Call, special: SpecialInputs, key: Key, servable: Servable, record: Record | None) -> Answer:

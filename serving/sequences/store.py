@@ -48,6 +48,7 @@ class Record(NamedTuple):
     answer: Answer | None  # of that step, where it came with its index
     used_micros: int  # moment of the last successful call
     ended: bool = False  # kept only for repeats of its end
+    gone: str = ""  # why no version takes it on any more
 
     @property
     def nbytes(self) -> int:
