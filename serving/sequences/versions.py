@@ -137,9 +137,10 @@ class Versions:
     def stays_gone(self, key: Key, record: Record, error: VersionGoneError) -> None:
         """By the call whose turn it is: keeps that the sequence cannot go on, whatever versions come.
 
-        Not where servers share it and this one never had its version: another one may have."""
+        Not where servers share it, and another one may have its version: one that is late, or drains it longer."""
         shared = not self._store.reads_at_once
-        if record.gone or (shared and not self._manager.served(key.model, record.version)):
+        drains = self._settings[key.model].on_version_change == DRAIN
+        if record.gone or (shared and (drains or not self._manager.served(key.model, record.version))):
             return
         self._store.write([Change(key, record._replace(gone=error.reason), goes_on=True)])  # else the next call tries
 
