@@ -89,6 +89,7 @@ class ModelServer:
         store = open_store(options.sequence_store, clock, settings.__getitem__)
         self.sequences = Sequences(self.manager, labels, store, settings, self.metrics, clock)
         self.manager.holds = self.sequences.versions.holds
+        self._source.needed = self.sequences.versions.needed
         self.calls = Calls(self._core, self.metrics, self.sequences, options.enable_signature_method_name_check)
         self._streams = Streams(self.sequences) if options.enable_generate_stream else None
         self._config_source: ConfigFileSource | None = None
