@@ -248,6 +248,8 @@ class ModelServer:
             self._stopping = True
         if self._config_source is not None:
             self._config_source.stop()
+        if self._streams is not None:
+            self._streams.end_soon()
         ended = self._grpc.stop(self.options.shutdown_grace_seconds) if self._grpc is not None else None
         if self._http is not None:
             self._http.stop()
