@@ -152,7 +152,7 @@ class GrpcClient(_Client, Generates):
         request = message(keys)
         _fill(request.model_spec, model, version, label)
         call = self._text(request, metadata=self._metadata)
-        return Generation(grpc_events(call, _failure), call.cancel)
+        return Generation(grpc_events(call, _failure, self._timeout), call.cancel)
 
     def _call(self, method: Any, request: Any, again: bool = True) -> Any:
         def once(seconds: float) -> Any:

@@ -255,6 +255,8 @@ class ModelServer:
         left = TimeLeft(self.options.shutdown_grace_seconds)
         if self._config_source is not None:
             self._config_source.stop(left.seconds(THREAD_SECONDS))
+        if self._streams is not None:
+            self._streams.end_soon()
         ended = self._grpc.stop(left.seconds() or 0.0) if self._grpc is not None else None
         if self._http is not None:
             self._http.stop(left.seconds(FACE_SECONDS))
