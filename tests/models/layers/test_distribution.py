@@ -22,7 +22,7 @@ for Layer in (LSTM, GRU, VanillaRNN):
         losses.append(model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
     assert losses[0][-1] < losses[0][0]
-    print(Layer.__name__, *(strategy.num_replicas_in_sync for strategy in strategies))
+    print(Layer.__qualname__, *(strategy.num_replicas_in_sync for strategy in strategies))
 """
 
 

@@ -247,7 +247,7 @@ def test_an_engine_with_a_loop_does_not_unroll_and_says_so(Layer, engine):
     layer = Layer(UNITS, unroll=True, engine=engine)
     reason = "unroll is True, the fused engine has one loop"
     assert engines.why_not(engine, layer) == [reason]
-    with pytest.raises(ValueError, match=f"engine='{engine}' cannot run {Layer.__name__} .*{reason}"):
+    with pytest.raises(ValueError, match=f"engine='{engine}' cannot run {Layer.__qualname__} .*{reason}"):
         layer(tf.zeros([1, 2, 3]))
     assert engines.choose(Layer(UNITS, unroll=True)).name == "equation"
 
