@@ -92,7 +92,8 @@ def test_outputs_and_gradients_are_those_of_keras(Layer, inner, masked):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_fit_trains_and_predict_answers_as_with_keras(Layer, jit_compile):
+def test_of_arrays_fit_trains_and_predict_answers_as_with_keras(Layer, jit_compile):
+    """The model takes any time; a trace of arrays knows theirs, so that nothing is vectorized here."""
     models = []
     for layer in pair(INNER["layer"], Layer):
         model = keras.Sequential([keras.Input((None, *SHAPE[2:])), layer])
