@@ -188,7 +188,7 @@ def test_without_training_nothing_is_drawn_and_the_seed_stays(Layer, rng):
     layer = Layer(8, seed=3, dropout=0.5, recurrent_dropout=0.5)
     sequences = rng.normal(size=(4, 6, 3)).astype("float32")
     layer.build(sequences.shape)
-    seed = np.array(layer.cell.seed_generator.state)
+    seed = keras.ops.convert_to_numpy(layer.cell.seed_generator.state).copy()
     graph = tf.function(lambda x: layer(x, training=False)).get_concrete_function(sequences).graph
     layer(sequences)
     functions = [node for function in graph.as_graph_def().library.function for node in function.node_def]
