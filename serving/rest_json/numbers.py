@@ -13,14 +13,9 @@ FEW = 16  # numbers that are sooner looked at one by one
 LONG = {np.dtype(np.float32): "%.9g", np.dtype(np.float64): "%.17g"}
 
 
-def nested(array: np.ndarray) -> str:
-    """The whole array as nested lists, on one line; a bare number at rank 0. dtypes as in `texts`."""
-    return template(array.shape) % tuple(texts(array))
-
-
 @lru_cache(maxsize=64)
 def template(shape: tuple[int, ...]) -> str:
-    """Nested lists of this shape with `%s` for each element."""
+    """Nested lists of this shape on one line, with `%s` for each element; a bare one at rank 0."""
     text = "%s"
     for size in reversed(shape):
         text = f"[{', '.join([text] * size)}]"
