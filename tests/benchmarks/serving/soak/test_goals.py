@@ -51,11 +51,17 @@ def test_what_grows_from_round_to_round_is_seen(grown, which):
 
 
 @pytest.mark.parametrize(
-    ("grown", "which"), [([0.1, 0, 0], 1), ([-0.1, 0, 0], 1), ([0, 0.01, 0], 2), ([0, 0, 0.01], 3)]
+    ("grown", "which"), [([0.1, 0, 0], 1), ([-0.1, 0, 0], 1), ([0, 0.02, 0], 2), ([0, 0, 0.01], 3)]
 )
 def test_what_grows_is_seen(grown, which):
     taken = [[value + grown[at] * i for at, value in enumerate(row)] for i, row in enumerate(FLAT)]
     assert held(swap_row(taken)) == [at != which for at in range(4)]
+
+
+def test_pools_may_begin_a_thread_for_each_caller_and_files_may_not_come_with_them():
+    taken = [[600, 20 + (6 if i > 400 else 0), 30] for i in range(500)]
+    assert held(swap_row(taken)) == [True] * 4
+    assert held(swap_row([[mib, 20, threads] for mib, threads, _ in taken])) == [True, True, True, False]
 
 
 def test_one_failure_is_one_too_many():
