@@ -27,9 +27,9 @@ class WordLM:
 
     units: int = 200  # of each layer, and of the vector of a word
     layers: int = 2
-    input_dropout: float = 0.2
-    dropout: float = 0.3
-    recurrent_dropout: float = 0.1
+    input_dropout: float = 0.1
+    dropout: float = 0.2
+    recurrent_dropout: float = 0.0
 
     def build(self, words: Iterable[str] = ("the", ",", ".", "of")) -> keras.Model:
         """The network over these words, the most frequent first, untrained."""

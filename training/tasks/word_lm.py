@@ -49,7 +49,7 @@ class WordLMRun(TrainingRun):
 RUN = WordLMRun(
     model="word-lm",
     network=WordLM(),
-    epochs=14,
+    epochs=30,
     patience=5,
     batch_size=40,
     learning_rate=3e-3,
