@@ -113,6 +113,10 @@ bench-serving: $(INSTALLED) rivals ## our server beside other Python servers (ab
 		--parts benchmarks/results/serving_profile.json \
 		$(if $(wildcard benchmarks/results/serving_why.md),--why benchmarks/results/serving_why.md)
 
+.PHONY: bench-compiling
+bench-compiling: $(INSTALLED) ## the zoo's signatures compiled, plain, and as TensorFlow calls them (3 minutes, on an idle machine)
+	@$(BIN)/python -m benchmarks.serving.compiling --save benchmarks/results/compiling.json --page docs/compiling_performance.md
+
 .PHONY: zoo
 zoo: $(INSTALLED) ## train the zoo anew with three seeds, record it with its weights, rewrite docs/zoo.md (hours; ZOO=weather: one)
 	@$(BIN)/python -m training.zoo docs/zoo.md $(ZOO)

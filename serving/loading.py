@@ -11,7 +11,7 @@ from serving.batching.ragged_servable import RaggedServable, has_lengths
 from serving.batching.scheduler import Scheduler
 from serving.calls.inference import Inference
 from serving.clock import Clock
-from serving.compiled import CompiledServable
+from serving.compiling.servable import CompiledServable
 from serving.options import CPUS, ServerOptions
 from serving.platform_config import load_settings
 from serving.sequences.contract import contract_of

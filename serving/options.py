@@ -119,9 +119,9 @@ class ServerOptions:
         "in TensorFlow Serving)",
     )
     compile_signatures: bool = flag(
-        False,
-        "compile signatures by XLA for the shapes that are often asked for, aside, where that is faster and every "
-        "error stays an error (not in TensorFlow Serving)",
+        True,
+        "compile the recurrences of signatures by XLA for the shapes that are often asked for, aside, where that is "
+        "faster and every error stays an error (not in TensorFlow Serving)",
     )
     shutdown_grace_seconds: int = flag(
         30, "longest time that running calls have to end after SIGTERM or SIGINT (not in TensorFlow Serving)"

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from serving import extra_ops, saved_model, signature
-from serving.compiling import add_compiled
+from serving.compiling.rewriting import Rewritten, add_compiled
 from serving.dtypes import BYTES, name_of, of_array
 from serving.errors import DeadlineExceededError, InvalidArgumentError, ServingError, from_tensorflow, quoting_bytes
 from serving.signature import Signature
@@ -131,8 +131,10 @@ class Servable:
                 self._callables.popitem(last=False)
         return made
 
-    def compiled(self, feeds: Sequence[str], fetches: Sequence[str]) -> list[str]:
-        """The tensors to fetch in the place of these, so that a run is compiled for the shapes of what is fed."""
+    def compiled(self, feeds: Sequence[str], fetches: Sequence[str]) -> Rewritten:
+        """What to fetch in the place of these, so that what may be is compiled for the shapes that it meets.
+
+        Raises NotCompiledError where nothing may, or need."""
         return add_compiled(self._session.graph, feeds, fetches)
 
     def graph_def(self) -> Any:

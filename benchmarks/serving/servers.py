@@ -97,7 +97,7 @@ def compiled_call(loaded: Any, name: str, inputs: Any) -> Callable[[], Any]:
     """The signature of a loaded version, compiled, on these inputs; it has run once."""
     signature = loaded.signatures[name]
     feeds = {signature.inputs[alias].tensor: array for alias, array in inputs.items()}
-    fetches = loaded.compiled([*feeds], [slot.tensor for slot in signature.outputs.values()])
+    fetches = loaded.compiled([*feeds], [slot.tensor for slot in signature.outputs.values()]).fetches
     loaded.run(feeds, fetches)
     return partial(loaded.run, feeds, fetches)
 

@@ -55,7 +55,7 @@ def test_the_folder_of_a_loaded_version_that_disappears_takes_it_away_and_one_th
 def test_an_unloaded_version_gives_its_memory_back(base):
     with serving(base) as server:
         with server.manager.use("scale") as servable:
-            graph = weakref.ref(servable._session.graph)
+            graph = weakref.ref(servable._inner._session.graph)
         del servable
         exports.scale(base / "2", 3)
         wait_until(lambda: server.manager.states.versions("scale")[1].state == 50)

@@ -72,7 +72,7 @@ def _compiled(name: str) -> Callable[[Arrays], Arrays]:
     signature = loaded.signatures[name]
     aliases, outputs = list(signature.inputs), list(signature.outputs)
     feeds = {alias: signature.inputs[alias].tensor for alias in aliases}
-    fetches = loaded.compiled([*feeds.values()], [signature.outputs[alias].tensor for alias in outputs])
+    fetches = loaded.compiled([*feeds.values()], [signature.outputs[alias].tensor for alias in outputs]).fetches
 
     def call(inputs: Arrays) -> Arrays:
         rows = len(inputs[aliases[0]])

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -5,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving import compiled, servable
-from serving.compiled import CALLS_BEFORE, CompiledServable
+from serving import servable
+from serving.compiling import servable as compiled
+from serving.compiling.servable import CALLS_BEFORE, CompiledServable
 from serving.errors import Code, ServingError
 from serving.server import ModelServer
 from tests.serving import exports
@@ -85,6 +88,18 @@ def test_a_shape_asked_for_often_is_compiled_and_answers_as_before(make, folder)
     assert len(loaded._forms) == 1
 
 
+def test_what_was_compiled_goes_with_the_version(folder):
+    loaded = CompiledServable(servable.load("m", 1, str(folder)), Now())
+    for _ in range(CALLS_BEFORE + 1):
+        run(loaded, x=x(2, 64))
+    assert len(loaded._forms) == 1
+    graph = weakref.ref(loaded._inner._session.graph)
+    loaded.close()
+    del loaded
+    gc.collect()
+    assert graph() is None
+
+
 def test_a_form_that_is_no_faster_is_not_used(make, folder, monkeypatch):
     monkeypatch.setattr(compiled, "GAIN", 0.0)
     loaded = make(folder)
@@ -157,7 +172,7 @@ def test_a_form_that_fails_leaves_the_call_to_the_plain_path(make, folder):
     (key,) = loaded._forms
 
     class Failing:
-        def run(self, feeds, fetches):
+        def run(self, feeds, fetches, timeout_ms):
             raise ServingError("no memory", Code.RESOURCE_EXHAUSTED)
 
     loaded._forms[key] = replace(loaded._forms[key], inner=Failing())
