@@ -68,6 +68,7 @@ class Joined:
                 spec.signature,
                 inputs(servable),
                 waiting.end,
+                asyncio.get_running_loop().call_soon,
                 decode=decode,
                 output_filter=output_filter,
                 timeout_ms=timeout_ms,

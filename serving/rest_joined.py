@@ -104,7 +104,10 @@ class JoinedPredict:
         call = _Call(self, spec, seen, start, reply)
         try:
             inputs, call.form = inputs_of(held.loaded, spec, document)
-            take = self.calls.begin_predict(held.loaded, spec.signature, inputs, call.end, timeout_ms=self.timeout_ms)
+            soon = asyncio.get_running_loop().call_soon
+            take = self.calls.begin_predict(
+                held.loaded, spec.signature, inputs, call.end, soon, timeout_ms=self.timeout_ms
+            )
         except Exception as error:
             held.leave()
             call.fail(error)

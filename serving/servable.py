@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MOST_CALLABLES = 256  # a caller's output filters could ask for any number of them
 IN_CALLER = -1  # RunOptions: run on the caller's thread
 Wake = Callable[[], None]  # called on any thread, once
+Soon = Callable[[Callable[[], None]], object]  # has something called on the caller's thread, when that has gone on
 Take = Callable[[], list[np.ndarray]]  # gives the outputs of a run that has ended, or raises its error
 
 
@@ -80,12 +81,22 @@ class Servable:
             raise quoting_bytes(error) from None
 
     def begin(
-        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None, wake: Wake
+        self,
+        feeds: Mapping[str, np.ndarray],
+        fetches: Sequence[str],
+        timeout_ms: int | None,
+        wake: Wake,
+        soon: Soon | None = None,
     ) -> Take:
         """A run that no thread waits for: returns at once, and calls `wake` when what it returned can be called.
 
-        Only where others' calls are waited for too, that is, where calls are joined."""
+        soon: a lone run that is brief may be done by it, which spares two changes of thread. Only where others' calls
+        are waited for too, that is, where calls are joined."""
         raise NotImplementedError
+
+    def is_brief(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> bool:
+        """Whether a run is known to take little time, whatever the values."""
+        return False
 
     def check_dtypes(self, feeds: Mapping[str, np.ndarray]) -> None:
         """Raises INVALID_ARGUMENT for an array whose dtype is not that of the tensor."""

@@ -14,7 +14,7 @@ from serving.batching.queue import Batch, Queue, Reply
 from serving.batching.scheduler import Scheduler
 from serving.clock import Clock
 from serving.errors import InternalError, ResourceExhaustedError, ServingError
-from serving.servable import Servable, Take, Wake
+from serving.servable import Servable, Soon, Take, Wake
 from serving.server_metrics import ServerMetrics
 
 PER_MODEL_FILE = "batching_params.pbtxt"
@@ -62,19 +62,32 @@ class BatchedServable(Servable):
         return _in_order(self._submitted(feeds, fetches, timeout_ms).wait(), fetches)
 
     def begin(
-        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None, wake: Wake
+        self,
+        feeds: Mapping[str, np.ndarray],
+        fetches: Sequence[str],
+        timeout_ms: int | None,
+        wake: Wake,
+        soon: Soon | None = None,
     ) -> Take:
         """As Servable.begin; the errors are those of run()."""
-        reply = self._submitted(feeds, fetches, timeout_ms)
+        if soon is not None and not self._inner.is_brief(feeds, sorted(set(fetches))):
+            soon = None
+        reply = self._submitted(feeds, fetches, timeout_ms, soon)
         reply.then(wake)
         return lambda: _in_order(reply.take(), fetches)
 
-    def _submitted(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None) -> Reply:
+    def _submitted(
+        self,
+        feeds: Mapping[str, np.ndarray],
+        fetches: Sequence[str],
+        timeout_ms: int | None,
+        soon: Soon | None = None,
+    ) -> Reply:
         rows = rows_of(feeds)
         self._inner.check_dtypes(feeds)  # a wrong one would harm the whole batch
         for _ in feeds:
             self._metrics.input_batch_size.observe(rows)
-        return self._scheduler.submit(self._queue(feeds, fetches), feeds, rows, timeout_ms)
+        return self._scheduler.submit(self._queue(feeds, fetches), feeds, rows, timeout_ms, soon)
 
     def check_dtypes(self, feeds: Mapping[str, np.ndarray]) -> None:
         """As Servable.check_dtypes."""

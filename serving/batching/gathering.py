@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Generic, TypeVar
 
 from serving.clock import Clock
@@ -102,14 +103,23 @@ class Gathering(Generic[Item, Answer]):
         return waiting.result()
 
     def begin(
-        self, item: Item, key: Hashable, rows: int, timeout_ms: int | None, wake: Callable[[], None]
+        self,
+        item: Item,
+        key: Hashable,
+        rows: int,
+        timeout_ms: int | None,
+        wake: Callable[[], None],
+        soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> Callable[[], Answer]:
         """As call(), but returns at once: wake is called when what it returned gives the answer, or raises.
 
+        soon: runs it, where it may run at once, in the place of the executor.
         One whose time is over before its turn has its error at its turn, not before."""
         waiting = _Waiting[Item, Answer](item, rows, self._deadline(timeout_ms), wake)
         lane, free = self._enter(key, waiting)
-        if free:
+        if free and soon is not None:
+            soon(partial(self._run_batch, key, lane, [waiting]))
+        elif free:
             self._lead(key, lane, [waiting])
         return waiting.result
 

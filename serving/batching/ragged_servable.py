@@ -11,7 +11,7 @@ from serving.batching.gathering import Gathering
 from serving.batching.ragged import LENGTHS, Feeds, Key, Layout, NotCutError, cut, layout, stack
 from serving.clock import Clock
 from serving.options import CPUS
-from serving.servable import Servable, Take, Wake
+from serving.servable import Servable, Soon, Take, Wake
 from serving.signature import Signature
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,12 @@ class RaggedServable(Servable):
         return self._gathering.call(request, key, request.rows, timeout_ms)
 
     def begin(
-        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout_ms: int | None, wake: Wake
+        self,
+        feeds: Mapping[str, np.ndarray],
+        fetches: Sequence[str],
+        timeout_ms: int | None,
+        wake: Wake,
+        soon: Soon | None = None,
     ) -> Take:
         """As Servable.begin; the errors are those of run()."""
         if self._executor is None:
@@ -95,7 +100,9 @@ class RaggedServable(Servable):
             running = self._executor.submit(self._inner.run, request.feeds, fetches, timeout_ms)
             running.add_done_callback(lambda _: wake())
             return running.result
-        return self._gathering.begin(request, key, request.rows, timeout_ms, wake)
+        if soon is not None and not self._inner.is_brief(request.feeds, fetches):
+            soon = None
+        return self._gathering.begin(request, key, request.rows, timeout_ms, wake, soon)
 
     def _request(self, feeds: Feeds, fetches: Sequence[str]) -> tuple[_Request, Key | None]:
         """The call, with `lengths` where they can be absent, and which others it can be joined with."""

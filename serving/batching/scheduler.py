@@ -5,9 +5,11 @@ In TensorFlow: core/kernels/batching_util/shared_batch_scheduler.h."""
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from serving.batching.queue import Batch, Feeds, Queue, Reply
 from serving.clock import Clock
+from serving.servable import Soon
 from serving.time_left import TimeLeft
 
 Run = Callable[[Batch], None]
@@ -22,6 +24,8 @@ class Scheduler:
         self._changed = threading.Condition()
         self._queues: deque[tuple[Queue, Run]] = deque()
         self._stopping = False
+        self._running = 0
+        self._ready: deque[tuple[Batch, Run]] = deque()  # taken from their queues, and not run yet
         self._threads = [
             threading.Thread(target=self._work, name=f"batch-{index}", daemon=True) for index in range(threads)
         ]
@@ -54,15 +58,45 @@ class Scheduler:
         with self._changed:
             self._queues = deque(found for found in self._queues if found[0] not in queues)
 
-    def submit(self, queue: Queue, feeds: Feeds, rows: int, timeout_ms: int | None) -> Reply:
-        """Enqueues a request; raises ServingError when it does not fit."""
+    def submit(self, queue: Queue, feeds: Feeds, rows: int, timeout_ms: int | None, soon: Soon | None = None) -> Reply:
+        """Enqueues a request; raises ServingError when it does not fit.
+
+        soon: runs it, in the place of a thread, if it is alone by then."""
         with self._changed:
             reply = queue.add(feeds, rows, timeout_ms, self._clock.micros())
-            self._changed.notify()
+            if soon is None or self._running:
+                self._changed.notify()
+                return reply
+        soon(partial(self._run_alone, queue, reply))
         return reply
+
+    def _run_alone(self, queue: Queue, reply: Reply) -> None:
+        """Runs the batch that is due, if nothing else runs, and it holds that request and no other."""
+        with self._changed:
+            due, found = queue.due_micros(), None
+            if not self._running and due is not None and due <= self._clock.micros():
+                batch, run = queue.pop(), next(run for known, run in self._queues if known is queue)
+                if [task.reply for task in batch.tasks] == [reply]:
+                    found = batch, run
+                    self._running += 1
+                else:
+                    self._ready.append((batch, run))
+            if found is None:
+                self._changed.notify()
+                return
+        self._run(*found)
+
+    def _run(self, batch: Batch, run: Run) -> None:
+        try:
+            run(batch)
+        finally:
+            with self._changed:
+                self._running -= 1
 
     def take(self) -> tuple[Batch, Run] | int | None:
         """A batch that is due; else the microseconds until one will be; None when nothing waits."""
+        if self._ready:
+            return self._ready.popleft()
         now, nearest = self._clock.micros(), None
         for _ in range(len(self._queues)):
             queue, run = self._queues[0]
@@ -82,6 +116,6 @@ class Scheduler:
                     if self._stopping:
                         return
                     self._changed.wait(None if found is None else found / 1e6)
+                self._running += 1
                 self._changed.notify()  # another batch may be due as well
-            batch, run = found
-            run(batch)
+            self._run(*found)

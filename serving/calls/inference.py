@@ -10,7 +10,7 @@ from serving.calls import classify, multi_inference, predict, regress
 from serving.calls.model_spec import ModelSpec
 from serving.calls.multi_inference import Task
 from serving.errors import InvalidArgumentError
-from serving.servable import Servable, Wake
+from serving.servable import Servable, Soon, Wake
 from serving.server_metrics import ServerMetrics
 from serving.signature import Slot
 
@@ -47,6 +47,7 @@ class Inference:
         signature: str,
         inputs: Mapping[str, Any],
         wake: Wake,
+        soon: Soon | None = None,
         *,
         decode: Callable[[Any], np.ndarray] = np.asarray,
         output_filter: Sequence[str] = (),
@@ -56,7 +57,7 @@ class Inference:
         returned gives the outputs, or raises."""
         fed, outputs = self._checked(servable, signature, inputs, decode, output_filter)
         start = time.perf_counter()
-        take = predict.begin(servable, fed, outputs, timeout_ms, wake)
+        take = predict.begin(servable, fed, outputs, timeout_ms, wake, soon)
 
         def taken() -> dict[str, np.ndarray]:
             found = take()

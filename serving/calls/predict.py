@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from serving.errors import FailedPreconditionError, InternalError, InvalidArgumentError, ServingError
-from serving.servable import Servable, Wake
+from serving.servable import Servable, Soon, Wake
 from serving.signature import Signature, Slot
 
 Wire = TypeVar("Wire")
@@ -100,11 +100,16 @@ def run(
 
 
 def begin(
-    servable: Servable, fed: Mapping[str, np.ndarray], outputs: Sequence[Slot], timeout_ms: int | None, wake: Wake
+    servable: Servable,
+    fed: Mapping[str, np.ndarray],
+    outputs: Sequence[Slot],
+    timeout_ms: int | None,
+    wake: Wake,
+    soon: Soon | None = None,
 ) -> Callable[[], dict[str, np.ndarray]]:
     """As run(), for a servable that begins: wake is called when what it returned gives the outputs, or raises."""
     tensors = _tensors(outputs)
-    take = servable.begin(fed, tensors, timeout_ms, wake)
+    take = servable.begin(fed, tensors, timeout_ms, wake, soon)
     return lambda: _by_alias(take(), tensors, outputs)
 
 

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ WORTH_SECONDS = 1e-4  # a plain run that takes no longer is mostly the call itse
 RUNS = 5  # of each path, to compare them
 ENOUGH_SECONDS = 1.0  # for the runs of one path
 TRIAL_MS = 10_000  # a plain run that takes longer, since its values ask for it, is not tried again
+BRIEF_SECONDS = 5e-4  # an event loop may wait so long
 GAIN = 0.8  # a form that takes more than this share of the plain path's time is not worth its memory
 TRIALS = 8  # rows of shapes without a gain, until a signature whose shapes hang on values stays plain
 TOLERANCE = 1e-4  # relative to the largest number of an output
@@ -48,6 +49,7 @@ class Form:
     fetches: tuple[str, ...]
     layout: Layout | None
     size: tuple[int, int] | None  # rows and time steps; None: the call's own
+    is_brief: bool = False
 
     def run(self, feeds: Feeds, timeout_ms: int | None = None) -> list[np.ndarray]:
         """The outputs of a call. What is compiled cannot be ended by a time limit; how long it takes hangs on shapes
@@ -96,10 +98,7 @@ class CompiledServable(Servable):
         guarded = self._guarded.get((frozenset(feeds), *fetches))
         if guarded is not None:
             return self._run_guarded(guarded, feeds, fetches, timeout_ms)
-        found = self._layouts.get(frozenset(feeds))
-        padded = _padded(found, feeds) if found is not None else None
-        shapes = padded or tuple((tensor, array.shape, array.dtype.char) for tensor, array in feeds.items())
-        key = (shapes, *fetches)
+        key = self._key(feeds, fetches)
         form = self._forms.get(key)
         if form is None:
             outputs = self._inner.run(feeds, fetches, timeout_ms)
@@ -136,6 +135,17 @@ class CompiledServable(Servable):
 
     def _drop(self, error: ServingError) -> None:
         log.warning("A compiled form of %s failed, the plain path goes on: %s", self.name, error.message)
+
+    def is_brief(self, feeds: Feeds, fetches: Sequence[str]) -> bool:
+        """As Servable.is_brief: of what is compiled, as it was when that was tried."""
+        form = self._forms.get(self._key(feeds, fetches))
+        return form is not None and form.is_brief
+
+    def _key(self, feeds: Feeds, fetches: Sequence[str]) -> Key:
+        found = self._layouts.get(frozenset(feeds))
+        padded = _padded(found, feeds) if found is not None else None
+        shapes = padded or tuple((tensor, array.shape, array.dtype.char) for tensor, array in feeds.items())
+        return (shapes, *fetches)
 
     def check_dtypes(self, feeds: Feeds) -> None:
         """As Servable.check_dtypes."""
@@ -185,8 +195,10 @@ class CompiledServable(Servable):
         padding = _padded(found, feeds) if found is not None else None
         size = (padding[0], padding[1]) if padding is not None else None
         form = Form(self._inner, rewritten, tuple(fetches), found, size)
-        better = self._is_better(lambda: form.run(feeds), lambda: self._inner.run(feeds, fetches, TRIAL_MS))
-        return form if better else None
+        seconds = self._gain(lambda: form.run(feeds), lambda: self._inner.run(feeds, fetches, TRIAL_MS))
+        if seconds is None:
+            return None
+        return replace(form, is_brief=seconds < BRIEF_SECONDS and not rewritten.loops)
 
     def _learn(self, guarded: Guarded, row: Row, feeds: Feeds, fetches: Sequence[str]) -> None:
         """Compiles for these shapes, and keeps to them where that is worth it."""
@@ -195,30 +207,26 @@ class CompiledServable(Servable):
             if self._closed or not self._may_make((*key, row)):
                 return
             try:
-                better = self._is_better(
-                    lambda: guarded.trial(feeds, row), lambda: guarded.trial(feeds, None, TRIAL_MS)
-                )
+                if self._gain(lambda: guarded.trial(feeds, row), lambda: guarded.trial(feeds, None, TRIAL_MS)):
+                    guarded.know(row)
             except Exception as error:
                 log.info("%s version %d: shapes are not compiled: %s", self.name, self.version, _line(error))
-                better = False
-            if better:
-                guarded.know(row)
             self._trials[key] = self._trials.get(key, 0) + 1
             if not guarded.knows and self._trials[key] >= TRIALS:
                 self._guarded.pop(key, None)
                 self._rewritten[key] = None
             give_memory_back()
 
-    def _is_better(self, compiled: Callable[[], list[np.ndarray]], plain: Callable[[], list[np.ndarray]]) -> bool:
-        """Whether it gives the same numbers, and faster."""
+    def _gain(self, compiled: Callable[[], list[np.ndarray]], plain: Callable[[], list[np.ndarray]]) -> float | None:
+        """The seconds of a compiled run, if it gives the same numbers, and faster."""
         expected = plain()
         if not all(map(_same, compiled(), expected)):
             log.warning("A signature of %s gives other numbers when compiled: it is not", self.name)
-            return False
+            return None
         fast, slow = _seconds(compiled), _seconds(plain)
         if fast >= GAIN * slow:
             log.debug("A signature of %s takes %.6f s, compiled %.6f s", self.name, slow, fast)
-        return fast < GAIN * slow
+        return fast if fast < GAIN * slow else None
 
     def _rewriting(self, feeds: Feeds, fetches: Sequence[str]) -> Rewritten | None:
         """The compiled form in the graph; None, and a line in the log, where there is none."""

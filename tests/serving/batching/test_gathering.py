@@ -244,3 +244,20 @@ def test_a_begun_call_has_its_own_error(runs, executor):
     with pytest.raises(ServingError) as late:
         begun[3][0]()
     assert late.value.code is Code.DEADLINE_EXCEEDED
+
+
+def test_a_lone_begun_call_may_run_soon_where_it_was_begun_and_the_others_by_the_executor(runs, executor):
+    gathering, soon, ended = (
+        Gathering(runs, SystemClock(), executor=executor),
+        [],
+        [threading.Event() for _ in range(3)],
+    )
+    takes = [gathering.begin(item, "k", 1, None, ended[item].set, soon.append) for item in range(3)]
+    assert len(soon) == 1
+    assert not runs.batches
+    runs.go.set()
+    soon[0]()
+    assert all(there.wait(30) for there in ended)
+    assert [take() for take in takes] == [0, 2, 4]
+    assert runs.batches == [[0], [1, 2]]
+    assert runs.threads[0] == threading.get_ident() != runs.threads[1]

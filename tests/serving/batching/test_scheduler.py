@@ -6,6 +6,7 @@ from serving.batching.parameters import Parameters
 from serving.batching.queue import Queue
 from serving.batching.scheduler import Scheduler
 from serving.clock import SystemClock
+from tests.serving.asking import wait_until
 
 
 def feeds(value):
@@ -86,3 +87,72 @@ def test_a_batch_that_does_not_end_holds_up_the_end_no_longer_than_it_is_told():
     may_end.set()
     assert reply.wait()[0].tolist() == [7]  # it was left to itself
     scheduler.stop()
+
+
+class Alone:
+    """A scheduler of one thread with one queue, whose runs are noted with their threads."""
+
+    def __init__(self, parameters):
+        self.scheduler, self.queue = Scheduler(1, SystemClock()), Queue(parameters)
+        self.soon, self.runs, self.go = [], [], threading.Event()
+        self.scheduler.add_queue(self.queue, self.run)
+
+    def run(self, batch):
+        self.runs.append((len(batch.tasks), threading.get_ident()))
+        self.go.wait(30)
+        for task in batch.tasks:
+            task.reply.put(task.part, [task.feeds["x"]])
+
+    def submit(self, value):
+        return self.scheduler.submit(self.queue, feeds(value), 1, None, self.soon.append)
+
+
+def test_a_lone_request_may_run_soon_where_it_came_from():
+    alone = Alone(Parameters(4, batch_timeout_micros=0))
+    alone.scheduler.start()
+    reply = alone.submit(7)
+    alone.go.set()
+    alone.soon.pop()()
+    assert alone.runs == [(1, threading.get_ident())]
+    assert reply.take()[0].tolist() == [7]
+    alone.scheduler.stop(30)
+
+
+def test_requests_that_came_together_run_together_by_a_thread():
+    alone = Alone(Parameters(4, batch_timeout_micros=0))
+    alone.scheduler.start()
+    alone.go.set()
+    replies = [alone.submit(value) for value in (1, 2)]
+    for call in alone.soon:
+        call()
+    assert [reply.wait()[0].tolist() for reply in replies] == [[1], [2]]
+    ((count, thread),) = alone.runs
+    assert count == 2
+    assert thread != threading.get_ident()
+    alone.scheduler.stop(30)
+
+
+def test_a_request_that_comes_while_another_runs_is_the_threads():
+    alone = Alone(Parameters(1, batch_timeout_micros=0))
+    alone.scheduler.start()
+    replies = [alone.scheduler.submit(alone.queue, feeds(1), 1, None)]
+    wait_until(lambda: alone.runs)
+    replies.append(alone.submit(2))
+    assert alone.soon == []
+    alone.go.set()
+    assert [reply.wait()[0].tolist() for reply in replies] == [[1], [2]]
+    alone.scheduler.stop(30)
+
+
+def test_a_lone_request_that_is_not_due_waits_for_others():
+    alone = Alone(Parameters(2, batch_timeout_micros=10**9))
+    alone.scheduler.start()
+    alone.go.set()
+    replies = [alone.submit(1)]
+    alone.soon.pop()()
+    assert alone.runs == []
+    replies.append(alone.submit(2))
+    alone.soon.pop()()
+    assert [reply.wait()[0].tolist() for reply in replies] == [[1], [2]]
+    assert [count for count, _ in alone.runs] == [2]
+    alone.scheduler.stop(30)

@@ -1,10 +1,12 @@
 import gc
+import threading
 import weakref
 from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import requests
 import tensorflow as tf
 
 from serving import servable
@@ -230,3 +232,37 @@ def test_a_server_compiles_aside_while_it_answers(folder, tmp_path):
         expected = stub.predict("m", {"x": x(2, 64)})["h"]
         wait_until(lambda: stub.predict("m", {"x": x(2, 64)}) and loaded._forms)
         assert np.allclose(stub.predict("m", {"x": x(2, 64)})["h"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("more", [{"enable_batching": True}, {}])
+def test_a_lone_call_that_is_brief_runs_on_the_event_loop_of_its_face(written, tmp_path, monkeypatch, more):
+    monkeypatch.setattr(compiled, "BRIEF_SECONDS", 60.0)
+    monkeypatch.setattr(compiled, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(compiled, "GAIN", float("inf"))
+    exports.copy(written["ragged"], tmp_path / "1")
+    (tmp_path / "batching.txt").write_text("batch_timeout_micros { value: 0 }")
+    if more:
+        more = {**more, "batching_parameters_file": str(tmp_path / "batching.txt")}
+    inputs = {"x": np.ones((1, 4, 3), np.float32), "lengths": np.int32([4])}
+    with ModelServer.on_free_ports(model_name="m", model_base_path=str(tmp_path), **more) as server:
+        stub = Grpc(f"localhost:{server.grpc_port}")
+        with server.manager.use("m") as loaded:
+            inner = loaded.unbatched
+        expected = stub.predict("m", inputs, signature="unchecked")
+        wait_until(lambda: stub.predict("m", inputs, signature="unchecked") and inner._forms)
+        threads, run_form = [], compiled.Form.run
+
+        def noted(form, feeds, timeout_ms=None):
+            threads.append(threading.current_thread().name)
+            return run_form(form, feeds, timeout_ms)
+
+        monkeypatch.setattr(compiled.Form, "run", noted)
+        found = stub.predict("m", inputs, signature="unchecked")
+        requests.post(
+            f"http://localhost:{server.rest_port}/v1/models/m:predict",
+            json={"signature_name": "unchecked", "inputs": {name: array.tolist() for name, array in inputs.items()}},
+            timeout=60,
+        ).raise_for_status()
+    assert all(np.allclose(found[name], expected[name], atol=1e-5) for name in expected)
+    assert len(threads) == 2
+    assert not any(name.startswith("batch") for name in threads), threads
