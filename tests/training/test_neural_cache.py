@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training import neural_cache
-from training.neural_cache import NeuralCache
+from training.neural_cache import THETAS, WEIGHTS, NeuralCache, chosen
 
 
 @pytest.fixture
@@ -40,3 +40,15 @@ def test_without_weight_it_is_the_model(read):
 def test_far_apart_states_do_not_overflow(read):
     nats, hidden, following = read
     assert np.isfinite(NeuralCache(10, 1.0, 0.2).nats(nats, 1000 * hidden, following)).all()
+
+
+def test_the_chosen_one_says_most_of_what_was_read(read):
+    stretches = [tuple(part[:25] for part in read), tuple(part[25:] for part in read)]
+    means = {
+        (theta, weight): np.mean(np.concatenate([by_hand(NeuralCache(9, theta, weight), *one) for one in stretches]))
+        for theta in THETAS
+        for weight in WEIGHTS
+    }
+    found = chosen(9, stretches)
+    assert means[found.theta, found.weight] == pytest.approx(min(means.values()), rel=1e-6)
+    assert found.window == 9

@@ -20,7 +20,7 @@ from training.carried import CarriedText, chunks_of
 from training.datasets import wikitext2
 from training.datasets.summary import DataSummary
 from training.fitting import optimizer
-from training.neural_cache import NeuralCache
+from training.neural_cache import NeuralCache, chosen
 from training.outcomes import Outcome
 from training.run import TrainingRun
 from training.tasks.padding import padded
@@ -30,6 +30,7 @@ from training.walk import Walk
 STRETCHES = 10  # of a part that is evaluated: read side by side, each from zeros, the state carried through it
 VALIDATED = 4  # one in so many stretches of the validation part is read after an epoch
 CHUNK = 32  # words of a stretch in one request
+CHOOSING = 2000  # words of each stretch of the validation part that choose the cache
 COUNTED = 200  # words whose nats are one term of the interval
 
 
@@ -42,7 +43,7 @@ class WordLMRun(TrainingRun):
     average_decay: float = 0.998
     sampled_words: int = 2048  # of the softmax that is trained on; 0: all
     cache_window: int = 2000
-    cache_theta: float = 0.3
+    cache_theta: float = 0.3  # after an epoch; for the test the validation part chooses both
     cache_weight: float = 0.15
 
 
@@ -118,13 +119,21 @@ class WordLMTask:
         every = VALIDATED if part == "validation" else 1
         tokens = self.words.tokens(getattr(self.text, part))
         rows = np.array_split(tokens, STRETCHES * every)[::every]
-        run = self.run
-        cache = NeuralCache(run.cache_window, run.cache_theta, run.cache_weight)
+        cache = self._cache(predict, part)
         nats, cached = [], []
         for row, said, hidden in zip(rows, *self._read(rows, predict), strict=True):
             nats.append(said[: len(row)])
             cached.append(cache.nats(said[: len(row)], hidden[: len(row)], row))
         return {"perplexity": _perplexity(nats), "cache_perplexity": _perplexity(cached)}
+
+    def _cache(self, predict: Predict, part: Part) -> NeuralCache:
+        """That of the run, or for the test the one that says most of the validation part."""
+        run = self.run
+        if part == "validation":
+            return NeuralCache(run.cache_window, run.cache_theta, run.cache_weight)
+        rows = [row[:CHOOSING] for row in np.array_split(self.words.tokens(self.text.validation), STRETCHES)]
+        read = zip(*self._read(rows, predict), rows, strict=True)
+        return chosen(run.cache_window, [(nats[: len(row)], hidden[: len(row)], row) for nats, hidden, row in read])
 
     def _read(self, rows: Sequence[np.ndarray], predict: Predict) -> tuple[np.ndarray, np.ndarray]:
         """nats [stretches, time] of each word of the stretches after those before it, and what the top layer shows."""
