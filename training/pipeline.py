@@ -10,8 +10,9 @@ import mlflow
 import tensorflow as tf
 
 from models.zoo import Entry, entry
-from training import checkpoint
+from training import checkpoint, precision
 from training.checkpoint import Progress, State
+from training.distribution import Team
 from training.errors import InputError
 from training.export import repository as repositories
 from training.export.card import card, with_figures
@@ -21,8 +22,9 @@ from training.export.saved_model import write
 from training.fitting import fit, optimizer
 from training.home import checkpoints
 from training.run import TrainingRun
+from training.shared import SharedExamples, SummedAdamW
 from training.tasks.table import task_module
-from training.tasks.task import AlsoAligns, Arrays, Predict, Task, TaskOfSequences, WritesSamples
+from training.tasks.task import AlsoAligns, Arrays, MeansOverSteps, Predict, Task, TaskOfSequences, WritesSamples
 from training.tracking import recording, registry, store
 from training.tracking.registry import Version
 from training.walk import ShuffledExamples, Walk, WalksItself
@@ -49,13 +51,17 @@ def train(
     resume: bool = False,
     say: Say = print,
     minutes: float | None = None,
+    team: Team | None = None,
 ) -> Trained:
     """Trains, logs, registers and exports a model of the zoo.
 
     data: the user's own file in place of the shipped one. resume: goes on from the last finished epoch of the newest
     training of this model that has not ended, with that training's own parameters. say: gets a line of progress.
-    minutes: how long this call may train; evaluation and export come on top.
-    Raises InputError for what a user gave wrongly, TrainingInterruptedError at SIGINT and SIGTERM."""
+    minutes: how long this call may train; evaluation and export come on top. team:
+    the replicas that train together, of which this process is the chief; the other workers call `follow`.
+    Raises InputError for what a user gave wrongly, TrainingInterruptedError at SIGINT and SIGTERM, WorkerLostError when
+    another worker is gone."""
+    precision.check(run)
     module = task_module(run.model)
     zoo_entry = entry(run.model)
     progress, state = _resumed(run) if resume else (None, None)
@@ -65,8 +71,11 @@ def train(
 
     keras.utils.set_random_seed(run.seed)
     tf.config.experimental.enable_op_determinism()
-    model, walk = prepared(task, run)
-    signatures = zoo_entry.signatures(model)
+    if team is not None:
+        team.check_same(_told(run, task, resume, minutes))
+    model, walk = prepared(task, run, team)
+    answering = model if team is None and run.precision == precision.FLOAT32 else task.build()
+    signatures = zoo_entry.signatures(answering)
     predict = in_memory(signatures[zoo_entry.evaluated])
 
     with recorded_run(experiment, run, progress) as active:
@@ -75,6 +84,8 @@ def train(
             mlflow.log_params(run.parameters())
             if minutes is not None:
                 mlflow.set_tag("minutes", f"{minutes:g}")  # which epoch was the last is then the machine's affair
+            if team is not None:
+                mlflow.set_tag("replicas", str(team.replicas))  # each draws what it drops out by itself
             recording.log_data(task.data)
             recording.log_environment()
         if task.data.split:
@@ -82,6 +93,7 @@ def train(
         say(f"Training {run.model}: run {active.info.run_id} in experiment {run.model!r} at {store.uri()}")
 
         def validate() -> Mapping[str, float]:
+            copy_weights(model, answering)
             if isinstance(task, AlsoAligns):
                 figures = task.validate(in_memory(signatures["align"]))
             else:
@@ -90,8 +102,39 @@ def train(
                 recording.log_sample(progress.epoch + 1, task.sample(in_memory(signatures["generate"])))
             return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
 
-        fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, minutes)
-        return _finish(task, zoo_entry, model, signatures, predict, run, progress, repository, say)
+        fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, minutes, team)
+        copy_weights(model, answering)
+        trained = _finish(task, zoo_entry, answering, signatures, predict, run, progress, repository, say)
+    if team is not None:
+        team.wait_for_all()
+    return trained
+
+
+def follow(
+    run: TrainingRun,
+    team: Team,
+    data: Path | None = None,
+    resume: bool = False,
+    say: Say = print,
+    minutes: float | None = None,
+) -> None:
+    """Trains with the chief, with the same arguments; logs and keeps nothing. Returns when the chief has exported.
+
+    Raises what `train` raises."""
+    precision.check(run)
+    task: Task = task_module(run.model).prepare(run, data)
+    keras.utils.set_random_seed(run.seed)
+    tf.config.experimental.enable_op_determinism()
+    team.check_same(_told(run, task, resume, minutes))
+    model, walk = prepared(task, run, team)
+    say(f"Training {run.model}: worker {team.worker} of {team.workers}, worker 0 logs and exports")
+    progress = Progress(run.model, "", run.parameters())
+
+    def nothing(*of_the_chief: Any) -> dict[str, float]:
+        return {}
+
+    fit(model, run, walk, nothing, entry(run.model).metric, progress, None, nothing, say, minutes, team)
+    team.wait_for_all()
 
 
 def in_memory(call: Any) -> Predict:
@@ -109,16 +152,49 @@ def recorded_run(experiment: str, run: TrainingRun, progress: Progress | None) -
     return recording.recorded(experiment, f"{run.model}-seed{run.seed}", progress.run_id if progress else None)
 
 
-def prepared(task: Task, run: TrainingRun) -> tuple[keras.Model, Walk]:
+def prepared(task: Task, run: TrainingRun, team: Team | None = None) -> tuple[keras.Model, Walk]:
     """The network with its optimizer, and the way through the task's examples."""
-    model = task.build()
+    if team is None:
+        return _prepared(task, run, None)
+    if isinstance(task, WalksItself):
+        raise InputError(
+            f"--strategy cannot train {run.model}, whose state goes on from batch to batch; it can train those whose "
+            "examples are independent of each other. Train it without --strategy."
+        )
+    with team.noticing_loss(), team.strategy.scope():
+        return _prepared(task, run, team)
+
+
+def _prepared(task: Task, run: TrainingRun, team: Team | None) -> tuple[keras.Model, Walk]:
+    with precision.of_layers(run):
+        model = task.build()
+    precision.answer_in_float32(model)
     if isinstance(task, WalksItself):
         return model, task.walk(model)
     losses, weights = task.losses()
     lengths = task.lengths() if isinstance(task, TaskOfSequences) else None
+    compiled = precision.JIT_COMPILE[run.jit_compile]
+    if team is not None:
+        counts = task.steps() if isinstance(task, MeansOverSteps) else None
+        shared = SharedExamples(team, model, run, task.inputs(), task.targets(), losses, weights, lengths, counts)
+        model.optimizer = SummedAdamW.from_config(optimizer(run, shared.examples).get_config())
+        model.optimizer.build(model.trainable_variables)  # in the scope, like all variables
+        return model, shared
     walk = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
-    model.compile(optimizer(run, walk.examples), loss=dict(losses), loss_weights=dict(weights))
+    model.compile(optimizer(run, walk.examples), loss=dict(losses), loss_weights=dict(weights), jit_compile=compiled)
     return model, walk
+
+
+def copy_weights(model: keras.Model, other: keras.Model) -> None:
+    """Gives the other network, of the same form, what this one has learnt."""
+    if other is not model:
+        for own, learnt in zip(other.variables, model.variables, strict=True):
+            own.assign(learnt.numpy())
+
+
+def _told(run: TrainingRun, task: Task, resume: bool, minutes: float | None) -> dict[str, Any]:
+    """What all workers must be told alike."""
+    return {**run.parameters(), "data": task.data.sha256, "resume": resume, "minutes": minutes}
 
 
 def _resumed(run: TrainingRun) -> tuple[Progress, State]:

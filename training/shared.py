@@ -1,0 +1,121 @@
+"""Epochs that several replicas go through together, with the losses and the weights of one that has the whole batch.
+
+    loss = sum_r (n_r / n) loss_r      gradient = sum_r (n_r / n) gradient_r, clipped after the sum
+
+n_r: what replica r has of the n examples of a batch; where a loss is the mean over something else, n counts that.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from training.batches import cut_to_longest
+from training.distribution import Team
+from training.run import TrainingRun
+from training.tasks.task import Arrays
+from training.walk import ShuffledExamples
+
+Tensor = Any
+
+
+class SummedAdamW(keras.optimizers.AdamW):
+    """AdamW that sums the gradients of the replicas before it clips them: Keras clips each replica's own, then sums."""
+
+    def _clip_gradients(self, grads: Sequence[Tensor]) -> Any:
+        replica = tf.distribute.get_replica_context()
+        return super()._clip_gradients(replica.all_reduce(tf.distribute.ReduceOp.SUM, list(grads)))
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return grads_and_vars
+
+
+class SharedExamples(ShuffledExamples):
+    """`ShuffledExamples` of which each replica takes a share of every batch; made in the scope of the team's strategy.
+
+    The batches are the same as those of one replica. losses and their weights: those of the task, by output; counts
+    [examples]: what each example adds to the number that the losses are the mean over, None: each the same."""
+
+    def __init__(
+        self,
+        team: Team,
+        model: keras.Model,
+        run: TrainingRun,
+        inputs: Arrays,
+        targets: Arrays,
+        losses: Mapping[str, Any],
+        weights: Mapping[str, float],
+        lengths: np.ndarray | None = None,
+        counts: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(model, run, inputs, targets, lengths)
+        self.team, self.weights = team, weights
+        self.counts = np.ones(self.examples) if counts is None else counts
+        self.losses = {name: _as_mean(loss) for name, loss in losses.items()}
+        self._train = tf.function(self._step, reduce_retracing=True, autograph=False)
+
+    def epoch(self, number: int, stop_if_asked: Callable[[], None]) -> float:
+        """See `training.walk.Walk`."""
+        total = 0.0
+        for rows in self.batches(number):
+            with self.team.noticing_loss():
+                total += len(rows) * float(self._train(self._shares(rows)))
+            stop_if_asked()
+        return total / self.examples
+
+    def _shares(self, rows: np.ndarray) -> Any:
+        """(inputs, targets, share of the batch) for each replica."""
+        inputs, targets = (_cut(arrays, rows, self.lengths) for arrays in (self.inputs, self.targets))
+        counts = self.counts[rows]
+        cuts = np.array_split(np.arange(len(rows)), self.team.replicas)
+
+        def of(replica: int) -> Any:
+            own = cuts[replica]
+            share = counts[own].sum() / counts.sum()
+            own = own if len(own) else np.arange(1)  # a replica that nothing is left for computes what counts nothing
+            of_rows = ({name: array[own] for name, array in arrays.items()} for arrays in (inputs, targets))
+            return (*of_rows, np.float32(share))
+
+        return self.team.of_each_replica(of)
+
+    def _step(self, shares: Any) -> Tensor:
+        losses = self.team.strategy.run(self._of_replica, args=shares)
+        return self.team.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+    def _of_replica(self, inputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], share: Tensor) -> Tensor:
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            outputs = self.model(inputs, training=True)
+            losses = [self.weights[n] * loss(targets[n], outputs[n]) for n, loss in self.losses.items()]
+            # Keras has divided each loss by the number of replicas
+            loss = share * (self.team.replicas * tf.add_n(losses) + sum(self.model.losses))
+        self.model.optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+
+def _cut(arrays: Arrays, rows: np.ndarray, lengths: np.ndarray | None) -> dict[str, np.ndarray]:
+    """These rows, cut to the longest, in the dtypes of the network."""
+    if lengths is not None:
+        return cut_to_longest(arrays, rows, lengths)
+    cut = {name: array[rows] for name, array in arrays.items()}
+    return {name: a.astype(np.float32) if a.dtype.kind == "f" else a for name, a in cut.items()}
+
+
+def _as_mean(loss: Any) -> keras.losses.Loss:
+    """As `keras.Model.compile` takes it: the mean over the batch of a function's values."""
+    found = keras.losses.get(loss)
+    return found if isinstance(found, keras.losses.Loss) else MeanOf(found)
+
+
+class MeanOf(keras.losses.Loss):
+    """A function of what is true and what is said, as a loss."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Its values, [batch, ...]."""
+        return self.function(y_true, y_pred)
