@@ -115,16 +115,16 @@ def train(
         texts["jit_compile"] = "yes" if jit_compile else "no"
     run = with_settings(task_module(name).RUN, texts)
     team = join(strategy) if strategy else None
+    again = f"`seqzoo train {name}{f' --strategy {strategy}' if strategy else ''} --resume`"
     try:
         if team is not None and not team.chief:
             follow(run, team, data, resume, click.echo, minutes)
             return
         trained = run_pipeline(run, repository or default_repository(), data, resume, click.echo, minutes, team)
     except WorkerLostError as lost:
-        resuming = f"`seqzoo train {name} --strategy {strategy} --resume` on every worker"
-        raise InputError(f"{lost}; {resuming} goes on from the last finished epoch.") from lost
+        raise InputError(f"{lost}; {again} on every worker goes on from the last finished epoch.") from lost
     except TrainingInterruptedError as stopped:
-        click.echo(f"{stopped}; `seqzoo train {name} --resume` goes on from the last finished epoch.", err=True)
+        click.echo(f"{stopped}; {again} goes on from the last finished epoch.", err=True)
         sys.exit(128 + stopped.signal_number)
     except FloatingPointError as error:
         raise InputError(str(error)) from error

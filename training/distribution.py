@@ -10,9 +10,11 @@ checkpoints, and what it finds after an epoch is told to the others.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -74,16 +76,15 @@ class Team:
         except LOST as error:
             if self.workers == 1:
                 raise
-            first = str(error).strip().splitlines()[0]
-            raise WorkerLostError(
-                f"worker {self.worker} of {self.workers} has lost another worker ({type(error).__name__}: {first})"
-            ) from error
+            found = re.search(r"aborted by: ([^\n]*[^\n:])", str(error))
+            why = found[1] if found else type(error).__name__
+            raise WorkerLostError(f"worker {self.worker} of {self.workers} has lost another worker ({why})") from error
 
     def of_each_replica(self, value: Callable[[int], Any]) -> Any:
         """value(replica), arrays or tensors, for each of this worker's replicas, which `strategy.run` takes."""
 
         def of(replica: Any) -> Any:
-            return tf.nest.map_structure(tf.constant, value(replica.replica_id_in_sync_group))
+            return tf.nest.map_structure(tf.convert_to_tensor, value(replica.replica_id_in_sync_group))
 
         return self.strategy.experimental_distribute_values_from_function(of)
 
@@ -142,8 +143,17 @@ class Team:
             return value if replica % each == 0 else np.zeros_like(value)
 
         with self.noticing_loss():
-            summed: np.ndarray = self.strategy.reduce("SUM", self.of_each_replica(of), axis=None).numpy()
+            summed: np.ndarray = self._summed(self.of_each_replica(of)).numpy()
             return summed
+
+    @cached_property
+    def _summed(self) -> Any:
+        """In a graph: outside of one TensorFlow takes threads that complain when a lost worker ends the process."""
+
+        def summed(each: Any) -> Any:
+            return self.strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None)
+
+        return tf.function(summed, autograph=False, reduce_retracing=True)
 
 
 def join(strategy: Strategy) -> Team:

@@ -22,7 +22,7 @@ from training.export.saved_model import write
 from training.fitting import fit, optimizer
 from training.home import checkpoints
 from training.run import TrainingRun
-from training.shared import SharedExamples, SummedAdamW
+from training.shared import SharedExamples, shared_text, take_up_sums
 from training.tasks.table import task_module
 from training.tasks.task import AlsoAligns, Arrays, MeansOverSteps, Predict, Task, TaskOfSequences, WritesSamples
 from training.tracking import recording, registry, store
@@ -74,7 +74,7 @@ def train(
     if team is not None:
         team.check_same(_told(run, task, resume, minutes))
     model, walk = prepared(task, run, team)
-    answering = model if team is None and run.precision == precision.FLOAT32 else task.build()
+    answering = answering_of(task, run, model, team)
     signatures = zoo_entry.signatures(answering)
     predict = in_memory(signatures[zoo_entry.evaluated])
 
@@ -102,7 +102,8 @@ def train(
                 recording.log_sample(progress.epoch + 1, task.sample(in_memory(signatures["generate"])))
             return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
 
-        fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, minutes, team)
+        with precision.explaining_compilation(run):
+            fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, minutes, team)
         copy_weights(model, answering)
         trained = _finish(task, zoo_entry, answering, signatures, predict, run, progress, repository, say)
     if team is not None:
@@ -156,33 +157,39 @@ def prepared(task: Task, run: TrainingRun, team: Team | None = None) -> tuple[ke
     """The network with its optimizer, and the way through the task's examples."""
     if team is None:
         return _prepared(task, run, None)
-    if isinstance(task, WalksItself):
+    if run.jit_compile == "yes":
         raise InputError(
-            f"--strategy cannot train {run.model}, whose state goes on from batch to batch; it can train those whose "
-            "examples are independent of each other. Train it without --strategy."
+            "--jit-compile cannot be combined with --strategy, whose sums XLA does not compile; leave one."
         )
     with team.noticing_loss(), team.strategy.scope():
         return _prepared(task, run, team)
 
 
 def _prepared(task: Task, run: TrainingRun, team: Team | None) -> tuple[keras.Model, Walk]:
-    with precision.of_layers(run):
-        model = task.build()
-    precision.answer_in_float32(model)
+    model = task.build()
+    precision.take_up(model, run)
     if isinstance(task, WalksItself):
-        return model, task.walk(model)
+        walk = task.walk(model)
+        return model, walk if team is None else shared_text(team, walk)
     losses, weights = task.losses()
     lengths = task.lengths() if isinstance(task, TaskOfSequences) else None
     compiled = precision.JIT_COMPILE[run.jit_compile]
     if team is not None:
         counts = task.steps() if isinstance(task, MeansOverSteps) else None
         shared = SharedExamples(team, model, run, task.inputs(), task.targets(), losses, weights, lengths, counts)
-        model.optimizer = SummedAdamW.from_config(optimizer(run, shared.examples).get_config())
-        model.optimizer.build(model.trainable_variables)  # in the scope, like all variables
+        take_up_sums(model, optimizer(run, shared.examples))
         return model, shared
-    walk = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
-    model.compile(optimizer(run, walk.examples), loss=dict(losses), loss_weights=dict(weights), jit_compile=compiled)
-    return model, walk
+    examples = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
+    model.compile(
+        optimizer(run, examples.examples), loss=dict(losses), loss_weights=dict(weights), jit_compile=compiled
+    )
+    return model, examples
+
+
+def answering_of(task: Task, run: TrainingRun, model: keras.Model, team: Team | None = None) -> keras.Model:
+    """The network that is validated and exported: the trained one, or where that computes in less than float32, or lies
+    on several devices, one of the same form, for `copy_weights`."""
+    return model if team is None and run.precision == precision.FLOAT32 else task.build()
 
 
 def copy_weights(model: keras.Model, other: keras.Model) -> None:

@@ -1,42 +1,52 @@
-"""Which numbers training computes with, and whether XLA compiles its steps: fields of a run, as Keras has them.
+"""Which numbers training computes with, and whether XLA compiles its steps: fields of a run.
 
-Weights, the optimizer, losses and whatever is exported stay float32.
+mixed_bfloat16: the recurrences, where the time goes, compute in bfloat16, half as wide as float32. Weights, the
+optimizer, losses, the other layers and all that is validated or exported stay float32.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 import keras
+import tensorflow as tf
 
+from models.layers.cell import RecurrentCell
+from models.layers.recurrence import Recurrence
 from training.errors import InputError
 from training.run import TrainingRun
 
-FLOAT32 = "float32"
-MIXED = "mixed_bfloat16"
-PRECISIONS = (FLOAT32, MIXED)
-JIT_COMPILE: dict[str, bool | Literal["auto"]] = {"auto": "auto", "yes": True, "no": False}
+FLOAT32, MIXED = "float32", "mixed_bfloat16"
+JIT_COMPILE: dict[str, bool | Literal["auto"]] = {"auto": "auto", "yes": True, "no": False}  # as Keras's compile has it
 
 
 def check(run: TrainingRun) -> None:
-    """Raises InputError for what is no precision, or no way to compile."""
-    for name, known in (("precision", PRECISIONS), ("jit_compile", tuple(JIT_COMPILE))):
+    """Raises InputError for a precision, or a jit_compile, that there is not."""
+    for name, known in (("precision", (FLOAT32, MIXED)), ("jit_compile", tuple(JIT_COMPILE))):
         value = getattr(run, name)
         if value not in known:
             raise InputError(f"{name}={value}: expected one of {', '.join(known)}.")
 
 
+def take_up(model: keras.Model, run: TrainingRun) -> None:
+    """Lets the recurrences of a network compute in the run's precision, however deep inside they are."""
+    if run.precision == FLOAT32:
+        return
+    for layer in model._flatten_layers():
+        if isinstance(layer, Recurrence | RecurrentCell):
+            layer.dtype_policy = keras.DTypePolicy(run.precision)
+
+
 @contextmanager
-def of_layers(run: TrainingRun) -> Iterator[None]:
-    """The layers that are made inside compute in the run's precision."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(run.precision)
+def explaining_compilation(run: TrainingRun) -> Iterator[None]:
+    """Around the training. Raises InputError where XLA cannot compile the step that it was asked to compile."""
     try:
         yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def answer_in_float32(model: keras.Model) -> None:
-    """Lets a network take its inputs as they are: its layers, not it, decide what to compute in bfloat16."""
-    model.dtype_policy = keras.DTypePolicy(FLOAT32)
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+        cannot = re.search(r"(unsupported operations|not compilable|No registered|determinis)[^\n]*", str(error))
+        if run.jit_compile != "yes" or cannot is None:
+            raise
+        raise InputError(
+            f"XLA cannot compile the training step of {run.model} ({cannot[0][:200]}); train it without --jit-compile."
+        ) from error

@@ -12,8 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.layers.equations.lstm import LSTMState
 from training.batches import cut_to_longest
+from training.carried import CarriedText
 from training.distribution import Team
+from training.errors import InputError
 from training.run import TrainingRun
 from training.tasks.task import Arrays
 from training.walk import ShuffledExamples
@@ -30,6 +33,12 @@ class SummedAdamW(keras.optimizers.AdamW):
 
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
         return grads_and_vars
+
+
+def take_up_sums(model: keras.Model, optimizer: keras.optimizers.AdamW) -> None:
+    """Gives the model the optimizer, with its variables, as `SummedAdamW`; in the scope of a strategy."""
+    model.optimizer = SummedAdamW.from_config(optimizer.get_config())
+    model.optimizer.build(model.trainable_variables)
 
 
 class SharedExamples(ShuffledExamples):
@@ -93,6 +102,52 @@ class SharedExamples(ShuffledExamples):
             loss = share * (self.team.replicas * tf.add_n(losses) + sum(self.model.losses))
         self.model.optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
+
+
+class SharedText(CarriedText):
+    """`CarriedText` of which each replica reads some rows; made in the scope of the team's strategy.
+
+    Raises InputError for fewer rows than replicas."""
+
+    def __init__(self, team: Team, text: CarriedText) -> None:
+        super().__init__(text.model, text.tokens, text.rows, text.steps, text.reset_rate, text.seed, text.loss)
+        if self.rows < team.replicas:
+            raise InputError(
+                f"batch_size={self.rows} is too small to be shared: there are {team.replicas} replicas, each of which "
+                "reads a row or more; give a larger one with --set."
+            )
+        self.team, self.cuts = team, np.array_split(np.arange(self.rows), team.replicas)
+        self._train = tf.function(self._step, autograph=False)
+
+    def _start(self) -> Any:
+        def of(replica: int) -> Any:
+            return self.model.start(len(self.cuts[replica]))
+
+        return self.team.of_each_replica(of)
+
+    def _after_chunk(self, inputs: np.ndarray, targets: np.ndarray, kept: np.ndarray, states: Any) -> tuple[float, Any]:
+        def of(replica: int) -> Any:
+            own = self.cuts[replica]
+            return (inputs[own], targets[own], kept[own], np.float32(len(own) / self.rows))
+
+        with self.team.noticing_loss():
+            loss, states = self._train(self.team.of_each_replica(of), states)
+            return float(loss), states
+
+    def _step(self, shares: Any, states: Any) -> tuple[Tensor, Any]:
+        losses, after = self.team.strategy.run(self._of_replica, args=(*shares, states))
+        return self.team.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None), after
+
+    def _of_replica(
+        self, inputs: Tensor, targets: Tensor, kept: Tensor, share: Tensor, states: list[LSTMState]
+    ) -> tuple[Tensor, list[LSTMState]]:
+        with tf.GradientTape() as tape:
+            loss, after = self._loss_and_states(inputs, targets, kept, states)
+            loss *= share
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.model.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
+        return loss, after
 
 
 def _cut(arrays: Arrays, rows: np.ndarray, lengths: np.ndarray | None) -> dict[str, np.ndarray]:

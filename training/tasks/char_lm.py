@@ -90,7 +90,15 @@ class CharLMTask:
         steps = chunks_of(len(tokens), run.batch_size, run.unroll_steps)
         model.optimizer = optimizer(run, steps * run.batch_size)
         language: LanguageModel = model
-        return CarriedText(language, tokens, run.batch_size, run.unroll_steps, run.reset_rate, run.seed)
+        return CarriedText(
+            language,
+            tokens,
+            run.batch_size,
+            run.unroll_steps,
+            run.reset_rate,
+            run.seed,
+            jit_compile=run.jit_compile == "yes",
+        )
 
     def evaluate(self, predict: Predict, part: Part) -> dict[str, float]:
         """Nats for each character of the part, read in `STRETCHES` stretches from zeros, the state carried through."""
