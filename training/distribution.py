@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.coordination_config_pb2 import CoordinatedJob
 from tensorflow.python.eager import context  # not public; the only way to bound how long workers wait for each other
 
 from training.checkpoint import Progress
@@ -166,7 +167,7 @@ def join(strategy: Strategy) -> Team:
         return Team(tf.distribute.MirroredStrategy([device.name for device in devices]))
     cluster = read_cluster(os.environ.get("TF_CONFIG"))
     if len(cluster.addresses) > 1:
-        _bound_waiting(cluster)
+        _bound_waiting(json.loads(os.environ["TF_CONFIG"])["cluster"])
     try:
         together = tf.distribute.MultiWorkerMirroredStrategy()
     except (*LOST, tf.errors.UnknownError) as error:
@@ -208,15 +209,10 @@ def _not_usable(text: str, why: str) -> InputError:
     return InputError(f"TF_CONFIG={text} cannot be used ({why}); it expected something like {EXAMPLE}.")
 
 
-def _bound_waiting(cluster: Cluster) -> None:
-    """As TensorFlow would do it, but that it would wait for an hour for a worker that never comes."""
-    jobs = json.loads(os.environ["TF_CONFIG"])["cluster"]
+def _bound_waiting(jobs: Mapping[str, Sequence[str]]) -> None:
+    """What the strategy does by itself, but that it waits for an hour for a worker that never comes."""
     leader = "chief" if "chief" in jobs else "worker"
-    counted = [
-        context.coordination_config_pb2.CoordinatedJob(name=job, num_tasks=len(jobs[job]))
-        for job in ("chief", "worker")
-        if job in jobs
-    ]
+    counted = [CoordinatedJob(name=job, num_tasks=len(jobs[job])) for job in ("chief", "worker") if job in jobs]
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader=f"/job:{leader}/replica:0/task:0",

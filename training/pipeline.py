@@ -1,7 +1,7 @@
 """The whole line: data, batches, network, epochs, MLflow run, registered version, SavedModel in the repository."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from training.tracking.registry import Version
 from training.walk import ShuffledExamples, Walk, WalksItself
 
 Say = Callable[[str], None]
+LATER = ("precision", "jit_compile")  # parameters that checkpoints of earlier versions do not name
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def train(
     zoo_entry = entry(run.model)
     progress, state = _resumed(run) if resume else (None, None)
     task: Task = module.prepare(run, data)
+    if team is not None:
+        team.check_same(_told(run, task, resume, minutes))
     store.connect()
     experiment = store.use_experiment(run.model)
 
     keras.utils.set_random_seed(run.seed)
     tf.config.experimental.enable_op_determinism()
-    if team is not None:
-        team.check_same(_told(run, task, resume, minutes))
     model, walk = prepared(task, run, team)
     answering = answering_of(task, run, model, team)
     signatures = zoo_entry.signatures(answering)
@@ -209,11 +210,8 @@ def _resumed(run: TrainingRun) -> tuple[Progress, State]:
     if newest is None:
         raise InputError(f"no unfinished training of {run.model!r} lies in {checkpoints()}; train without --resume.")
     progress, state = checkpoint.load(newest)
-    differing = {
-        name: (progress.parameters.get(name), value)
-        for name, value in run.parameters().items()
-        if progress.parameters.get(name) != value
-    }
+    then = {**{f.name: f.default for f in fields(run) if f.name in LATER}, **progress.parameters}
+    differing = {name: (then.get(name), value) for name, value in run.parameters().items() if then.get(name) != value}
     if differing:
         listed = ", ".join(f"{name} was {before!r}, now {now!r}" for name, (before, now) in differing.items())
         raise InputError(f"--resume goes on with the same settings, but {listed}; give those of run {progress.run_id}.")

@@ -174,6 +174,17 @@ def test_resuming_with_other_settings_says_which_differ(seqzoo_home):
     small.assert_one_line_error(done, "learning_rate was 0.5, now 0.003", "run abc")
 
 
+def test_a_checkpoint_that_is_older_than_a_parameter_is_gone_on_with(seqzoo_home):
+    old = {name: value for name, value in RUN.parameters().items() if name not in ("precision", "jit_compile")}
+    checkpoint.save(
+        checkpoint.Progress("weather", "abc", {**old, "seed": 9}, 1, 1, 1.0, {}), checkpoint.State([], [], [])
+    )
+    done = small.run(small.command("train", "weather", "--resume", "--mixed-precision"), seqzoo_home)
+    small.assert_one_line_error(
+        done, "but seed was 9, now 0, precision was 'float32', now 'mixed_bfloat16'; give those"
+    )
+
+
 def test_resuming_what_never_began_says_so(seqzoo_home):
     done = small.run(small.command("train", "weather", "--resume"), seqzoo_home)
     small.assert_one_line_error(done, "no unfinished training of 'weather'", "train without --resume")
