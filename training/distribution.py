@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf.coordination_config_pb2 import CoordinatedJob
+from tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2 import CoordinatedJob
 from tensorflow.python.eager import context  # not public; the only way to bound how long workers wait for each other
 
 from training.checkpoint import Progress

@@ -19,7 +19,7 @@ from training.distribution import Team
 from training.errors import InputError
 from training.run import TrainingRun
 from training.tasks.task import Arrays
-from training.walk import ShuffledExamples
+from training.walk import ShuffledExamples, Walk
 
 Tensor = Any
 
@@ -104,6 +104,18 @@ class SharedExamples(ShuffledExamples):
         return loss
 
 
+def shared_text(team: Team, walk: Walk) -> "SharedText":
+    """The walk that a task brought itself, shared; in the scope of the team's strategy. Raises InputError for a kind
+    that cannot be."""
+    if not isinstance(walk, CarriedText):
+        raise InputError(
+            f"--strategy cannot share a {type(walk).__name__}; it expected independent examples, or text whose state "
+            "is carried over. Train without --strategy."
+        )
+    take_up_sums(walk.model, walk.model.optimizer)
+    return SharedText(team, walk)
+
+
 class SharedText(CarriedText):
     """`CarriedText` of which each replica reads some rows; made in the scope of the team's strategy.
 
@@ -172,5 +184,6 @@ class MeanOf(keras.losses.Loss):
         self.function = function
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Its values, [batch, ...]."""
-        return self.function(y_true, y_pred)
+        """Its values, [batch, ...]; a function that took the mean itself has one, [1], for Keras to divide."""
+        values = self.function(y_true, y_pred)
+        return values if values.shape.rank else values[None]
