@@ -16,6 +16,7 @@ from training.tracking import store
 
 STILL = {"input_dropout": "0", "recurrent_dropout": "0", "output_dropout": "0"}  # what is dropped differs by replica
 SETTINGS = {**STILL, "epochs": "5", "patience": "5", "batch_size": "301", "gradient_clip": "0.5"}
+pytestmark = pytest.mark.timeout(900)  # on a machine that is busy with other things, two processes take their time
 WORKERS = ["a:1", "b:2", "c:3"]
 
 
