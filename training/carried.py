@@ -57,10 +57,10 @@ class CarriedText:
         inputs, targets = (text[shift : shift + self.rows * length].reshape(self.rows, length) for shift in (0, 1))
         states, losses = self._start(), []
         for begin in range(0, length, self.steps):
-            chunk = (part[:, begin : begin + self.steps] for part in (inputs, targets))
+            chunk, following = (part[:, begin : begin + self.steps] for part in (inputs, targets))
             kept = (rng.random((self.rows, 1)) >= self.reset_rate).astype(np.float32)
             with _compiled_loops(self.model):  # matters when the step is traced, at the first chunk
-                loss, states = self._after_chunk(*chunk, kept, states)
+                loss, states = self._after_chunk(chunk, following, kept, states)
             losses.append(loss)
             stop_if_asked()
         return float(np.mean(losses))

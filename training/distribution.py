@@ -124,12 +124,12 @@ class Team:
     def told(self, name: str, figures: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
         """The chief's figures; the other workers, who do not ask for them, get the one of that name."""
         found = figures() if self.chief else {name: 0.0}
-        (figure,) = self.from_chief([np.float64(found[name])])
+        (figure,) = self.from_chief([np.array(found[name])])
         return {**found, name: float(figure)}
 
     def decided(self, is_so: bool) -> bool:
         """What the chief says."""
-        return bool(self.from_chief([np.float64(is_so)])[0])
+        return bool(self.from_chief([np.array(is_so)])[0])
 
     def wait_for_all(self) -> None:
         """Returns when every worker is here."""

@@ -132,10 +132,13 @@ def follow(
     say(f"Training {run.model}: worker {team.worker} of {team.workers}, worker 0 logs and exports")
     progress = Progress(run.model, "", run.parameters())
 
-    def nothing(*of_the_chief: Any) -> dict[str, float]:
+    def not_asked() -> Mapping[str, float]:
         return {}
 
-    fit(model, run, walk, nothing, entry(run.model).metric, progress, None, nothing, say, minutes, team)
+    def not_logged(epoch: int, figures: Mapping[str, float]) -> None:
+        """The chief does."""
+
+    fit(model, run, walk, not_asked, entry(run.model).metric, progress, None, not_logged, say, minutes, team)
     team.wait_for_all()
 
 
@@ -174,16 +177,14 @@ def _prepared(task: Task, run: TrainingRun, team: Team | None) -> tuple[keras.Mo
         return model, walk if team is None else shared_text(team, walk)
     losses, weights = task.losses()
     lengths = task.lengths() if isinstance(task, TaskOfSequences) else None
-    compiled = precision.JIT_COMPILE[run.jit_compile]
     if team is not None:
         counts = task.steps() if isinstance(task, MeansOverSteps) else None
         shared = SharedExamples(team, model, run, task.inputs(), task.targets(), losses, weights, lengths, counts)
         take_up_sums(model, optimizer(run, shared.examples))
         return model, shared
     examples = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
-    model.compile(
-        optimizer(run, examples.examples), loss=dict(losses), loss_weights=dict(weights), jit_compile=compiled
-    )
+    model.compile(optimizer(run, examples.examples), loss=dict(losses), loss_weights=dict(weights))
+    precision.compile_steps(model, run)
     return model, examples
 
 

@@ -7,7 +7,6 @@ optimizer, losses, the other layers and all that is validated or exported stay f
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -18,12 +17,12 @@ from training.errors import InputError
 from training.run import TrainingRun
 
 FLOAT32, MIXED = "float32", "mixed_bfloat16"
-JIT_COMPILE: dict[str, bool | Literal["auto"]] = {"auto": "auto", "yes": True, "no": False}  # as Keras's compile has it
+JIT_COMPILE = ("auto", "yes", "no")
 
 
 def check(run: TrainingRun) -> None:
     """Raises InputError for a precision, or a jit_compile, that there is not."""
-    for name, known in (("precision", (FLOAT32, MIXED)), ("jit_compile", tuple(JIT_COMPILE))):
+    for name, known in (("precision", (FLOAT32, MIXED)), ("jit_compile", JIT_COMPILE)):
         value = getattr(run, name)
         if value not in known:
             raise InputError(f"{name}={value}: expected one of {', '.join(known)}.")
@@ -36,6 +35,14 @@ def take_up(model: keras.Model, run: TrainingRun) -> None:
     for layer in model._flatten_layers():
         if isinstance(layer, Recurrence | RecurrentCell):
             layer.dtype_policy = keras.DTypePolicy(run.precision)
+
+
+def compile_steps(model: keras.Model, run: TrainingRun) -> None:
+    """Lets XLA compile the training step of a compiled model where the run says so.
+
+    Keras is not asked: where operations are to be deterministic, it warns and does not compile."""
+    if run.jit_compile != "auto":
+        model._jit_compile = run.jit_compile == "yes"
 
 
 @contextmanager

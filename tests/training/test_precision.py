@@ -81,7 +81,8 @@ def test_the_exported_model_of_a_training_in_bfloat16_answers_in_float32_as_its_
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_model_trains_with_a_compiled_step_or_says_that_it_cannot(name, tmp_path):
-    task, run = task_of(name, tmp_path, jit_compile="yes")
+    more = {"sampled_words": "4"} if name == "word-lm" else {}  # of the few words that the made-up text has
+    task, run = task_of(name, tmp_path, jit_compile="yes", **more)
     keras.utils.set_random_seed(0)
     tf.config.experimental.enable_op_determinism()
     _, walk = prepared(task, run)
