@@ -184,7 +184,7 @@ def _prepared(task: Task, run: TrainingRun, team: Team | None) -> tuple[keras.Mo
         return model, shared
     examples = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
     model.compile(optimizer(run, examples.examples), loss=dict(losses), loss_weights=dict(weights))
-    precision.compile_steps(model, run)
+    precision.compile_steps(model, run, examples.inputs)
     return model, examples
 
 

@@ -5,10 +5,11 @@ optimizer, losses, the other layers and all that is validated or exported stay f
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from models.layers.cell import RecurrentCell
@@ -37,10 +38,14 @@ def take_up(model: keras.Model, run: TrainingRun) -> None:
             layer.dtype_policy = keras.DTypePolicy(run.precision)
 
 
-def compile_steps(model: keras.Model, run: TrainingRun) -> None:
+def compile_steps(model: keras.Model, run: TrainingRun, inputs: Mapping[str, np.ndarray]) -> None:
     """Lets XLA compile the training step of a compiled model where the run says so.
 
-    Keras is not asked: where operations are to be deterministic, it warns and does not compile."""
+    Keras is not asked: where operations are to be deterministic, it warns and does not compile. Raises InputError for
+    a network that is given texts: XLA has no strings, and may end the process over them."""
+    texts = [name for name, array in inputs.items() if array.dtype.kind in "OUS"]
+    if run.jit_compile == "yes" and texts:
+        raise _cannot(run, f"it reads texts, {', '.join(texts)}")
     if run.jit_compile != "auto":
         model._jit_compile = run.jit_compile == "yes"
 
@@ -54,6 +59,8 @@ def explaining_compilation(run: TrainingRun) -> Iterator[None]:
         cannot = re.search(r"(unsupported operations|not compilable|No registered|determinis)[^\n]*", str(error))
         if run.jit_compile != "yes" or cannot is None:
             raise
-        raise InputError(
-            f"XLA cannot compile the training step of {run.model} ({cannot[0][:200]}); train it without --jit-compile."
-        ) from error
+        raise _cannot(run, cannot[0][:200]) from error
+
+
+def _cannot(run: TrainingRun, why: str) -> InputError:
+    return InputError(f"XLA cannot compile the training step of {run.model} ({why}); train it without --jit-compile.")
