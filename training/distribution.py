@@ -89,6 +89,22 @@ class Team:
 
         return self.strategy.experimental_distribute_values_from_function(of)
 
+    def dealt(self, values: Callable[[Sequence[int]], Iterator[Any]], specs: Any) -> Any:
+        """An iterator that gives `strategy.run` a value of these specs for each of this worker's replicas at a time.
+
+        values(replicas): for these in turn, and again. Texts, too, stay on the host: a GPU has none."""
+        each = self.replicas // self.workers
+        own = range(self.worker * each, (self.worker + 1) * each)
+
+        def of_worker(where: Any) -> tf.data.Dataset:
+            dataset = tf.data.Dataset.from_generator(lambda: values(own), output_signature=specs)
+            return dataset.repeat().prefetch(
+                2 * each
+            )  # that has no end of which the workers would have to tell each other
+
+        on_host = tf.distribute.InputOptions(experimental_fetch_to_device=False)
+        return iter(self.strategy.distribute_datasets_from_function(of_worker, on_host))
+
     def check_same(self, told: Mapping[str, Any]) -> None:
         """Raises InputError, on every worker, when one was told something else than the chief."""
         digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).digest()

@@ -5,7 +5,7 @@
 n_r: what replica r has of the n examples of a batch; where a loss is the mean over something else, n counts that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -63,31 +63,34 @@ class SharedExamples(ShuffledExamples):
         self.team, self.weights = team, weights
         self.counts = np.ones(self.examples) if counts is None else counts
         self.losses = {name: _as_mean(loss) for name, loss in losses.items()}
-        self._train = tf.function(self._step, reduce_retracing=True, autograph=False)
+        specs = tuple(_specs(arrays, lengths is not None) for arrays in (inputs, targets))
+        self.specs = (*specs, tf.TensorSpec([], tf.float32))
+        self._train: Any = None
 
     def epoch(self, number: int, stop_if_asked: Callable[[], None]) -> float:
         """See `training.walk.Walk`."""
-        total = 0.0
-        for rows in self.batches(number):
+        batches, total = self.batches(number), 0.0
+        shares = self.team.dealt(lambda replicas: self._shares(batches, replicas), self.specs)
+        if self._train is None:  # once for all shapes that there are
+            self._train = tf.function(self._step, input_signature=[shares.element_spec], autograph=False)
+        for rows in batches:
             with self.team.noticing_loss():
-                total += len(rows) * float(self._train(self._shares(rows)))
+                total += len(rows) * float(self._train(next(shares)))
             stop_if_asked()
         return total / self.examples
 
-    def _shares(self, rows: np.ndarray) -> Any:
-        """(inputs, targets, share of the batch) for each replica."""
-        inputs, targets = (_cut(arrays, rows, self.lengths) for arrays in (self.inputs, self.targets))
-        counts = self.counts[rows]
-        cuts = np.array_split(np.arange(len(rows)), self.team.replicas)
-
-        def of(replica: int) -> Any:
-            own = cuts[replica]
-            share = counts[own].sum() / counts.sum()
-            own = own if len(own) else np.arange(1)  # a replica that nothing is left for computes what counts nothing
-            of_rows = ({name: array[own] for name, array in arrays.items()} for arrays in (inputs, targets))
-            return (*of_rows, np.float32(share))
-
-        return self.team.of_each_replica(of)
+    def _shares(self, batches: Sequence[np.ndarray], replicas: Sequence[int]) -> Iterator[Any]:
+        """(inputs, targets, share of the batch) of each batch for each of these replicas."""
+        for rows in batches:
+            inputs, targets = (_cut(arrays, rows, self.lengths) for arrays in (self.inputs, self.targets))
+            counts, cuts = self.counts[rows], np.array_split(np.arange(len(rows)), self.team.replicas)
+            for replica in replicas:
+                own = cuts[replica]
+                share = np.float32(counts[own].sum() / counts.sum())
+                own = (
+                    own if len(own) else np.arange(1)
+                )  # a replica for which nothing is left computes what counts nothing
+                yield *({name: array[own] for name, array in arrays.items()} for arrays in (inputs, targets)), share
 
     def _step(self, shares: Any) -> Tensor:
         losses = self.team.strategy.run(self._of_replica, args=shares)
@@ -164,10 +167,19 @@ class SharedText(CarriedText):
 
 def _cut(arrays: Arrays, rows: np.ndarray, lengths: np.ndarray | None) -> dict[str, np.ndarray]:
     """These rows, cut to the longest, in the dtypes of the network."""
-    if lengths is not None:
-        return cut_to_longest(arrays, rows, lengths)
-    cut = {name: array[rows] for name, array in arrays.items()}
+    cut = {n: a[rows] for n, a in arrays.items()} if lengths is None else cut_to_longest(arrays, rows, lengths)
     return {name: a.astype(np.float32) if a.dtype.kind == "f" else a for name, a in cut.items()}
+
+
+def _specs(arrays: Arrays, of_any_length: bool) -> dict[str, tf.TensorSpec]:
+    """What `_cut` gives of any rows."""
+
+    def of(array: np.ndarray) -> tf.TensorSpec:
+        dtype = {"f": tf.float32, "O": tf.string, "U": tf.string, "S": tf.string}.get(array.dtype.kind, array.dtype)
+        free = min(2 if of_any_length else 1, array.ndim)
+        return tf.TensorSpec([*[None] * free, *array.shape[free:]], dtype)
+
+    return {name: of(array) for name, array in arrays.items()}
 
 
 def _as_mean(loss: Any) -> keras.losses.Loss:
