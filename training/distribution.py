@@ -35,7 +35,6 @@ LOST = (  # what the collective operations of TensorFlow raise when another work
     tf.errors.CancelledError,
     tf.errors.FailedPreconditionError,
     tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
 )
 
 
@@ -186,7 +185,7 @@ def join(strategy: Strategy) -> Team:
         _bound_waiting(json.loads(os.environ["TF_CONFIG"])["cluster"])
     try:
         together = tf.distribute.MultiWorkerMirroredStrategy()
-    except (*LOST, tf.errors.UnknownError) as error:
+    except (*LOST, tf.errors.InternalError, tf.errors.UnknownError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(
             f"worker {cluster.worker} of {len(cluster.addresses)} ({cluster.addresses[cluster.worker]}) could not join "

@@ -22,7 +22,7 @@ from training.export.saved_model import write
 from training.fitting import fit, optimizer
 from training.home import checkpoints
 from training.run import TrainingRun
-from training.shared import SharedExamples, shared_text, take_up_sums
+from training.shared import SharedExamples, keep_to_loops, shared_text, take_up_sums
 from training.tasks.table import task_module
 from training.tasks.task import AlsoAligns, Arrays, MeansOverSteps, Predict, Task, TaskOfSequences, WritesSamples
 from training.tracking import recording, registry, store
@@ -172,6 +172,8 @@ def prepared(task: Task, run: TrainingRun, team: Team | None = None) -> tuple[ke
 def _prepared(task: Task, run: TrainingRun, team: Team | None) -> tuple[keras.Model, Walk]:
     model = task.build()
     precision.take_up(model, run)
+    if team is not None:
+        keep_to_loops(model, team)
     if isinstance(task, WalksItself):
         walk = task.walk(model)
         return model, walk if team is None else shared_text(team, walk)

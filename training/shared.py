@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.layers.equations.lstm import LSTMState
+from models.layers.recurrence import Recurrence
 from training.batches import cut_to_longest
 from training.carried import CarriedText
 from training.distribution import Team
@@ -39,6 +40,16 @@ def take_up_sums(model: keras.Model, optimizer: keras.optimizers.AdamW) -> None:
     """Gives the model the optimizer, with its variables, as `SummedAdamW`; in the scope of a strategy."""
     model.optimizer = SummedAdamW.from_config(optimizer.get_config())
     model.optimizer.build(model.trainable_variables)
+
+
+def keep_to_loops(model: keras.Model, team: Team) -> None:
+    """Lets the recurrences that would choose their engine when the graph runs take the fused loops, on GPUs too, where
+    there are several workers: on all but the first TensorFlow 2.21 takes such a choice, where the number of time steps
+    is not known to the graph, for one between machines ("Haven't set up remote eager worker")."""
+    if team.workers > 1:
+        for layer in model._flatten_layers():
+            if isinstance(layer, Recurrence) and layer.engine == "auto":
+                layer.engine = "fused"
 
 
 class SharedExamples(ShuffledExamples):
