@@ -106,9 +106,11 @@ rivals:
 	done
 
 .PHONY: bench-serving
-bench-serving: $(INSTALLED) rivals ## our server beside other Python servers (about 25 minutes, on an idle machine; SHORT=1: 8)
+bench-serving: $(INSTALLED) rivals ## our server beside other Python servers (about 35 minutes, on an idle machine; SHORT=1: 11)
 	@$(BIN)/python -m benchmarks.serving.servers --save benchmarks/results/serving.json $(if $(SHORT),--short)
+	@$(BIN)/python -m benchmarks.serving.profile --save benchmarks/results/serving_profile.json
 	@$(BIN)/python -m benchmarks.serving.report benchmarks/results/serving.json docs/serving_performance.md \
+		--parts benchmarks/results/serving_profile.json \
 		$(if $(wildcard benchmarks/results/serving_why.md),--why benchmarks/results/serving_why.md)
 
 .PHONY: zoo
@@ -147,9 +149,10 @@ soak-sequences: $(INSTALLED) $(DEBIAN)/.tried ## sequences under faults, on each
 	@$(BIN)/python -m tests.serving.sequences.checker.report benchmarks/results/soak_sequences.json docs/sequences.md
 
 .PHONY: soak
-soak: $(INSTALLED) ## the long tests of the server: 100,000 inputs at random, 500 version swaps under load (about an hour)
+soak: $(INSTALLED) ## the long tests: 100,000 inputs at random, 500 version swaps under load (an hour; the other half: soak-sequences)
 	@$(BIN)/python -m benchmarks.serving.soak --save benchmarks/results/soak.json; held=$$?; \
-		$(BIN)/python -m benchmarks.serving.soak.report benchmarks/results/soak.json docs/soak.md; exit $$held
+		$(BIN)/python -m benchmarks.serving.soak.report benchmarks/results/soak.json docs/soak.md; \
+		echo "The other half, sequences under faults: make soak-sequences"; exit $$held
 
 .PHONY: card
 card: $(INSTALLED) ## train weather anew; write its card and the README's picture from that run

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from seqzoo.ask import connect, given
@@ -38,22 +39,32 @@ def chat(client: Any, model: str, read: Callable[[], str], write: Write, **how: 
     read: the next line of the user, EOFError when there is none; how: as the client's `generate` takes it. The model
     goes on from all that was said before."""
     sequence: int | str | None = None
-    while True:
-        try:
-            line = read()
-        except EOFError:
-            break
-        said = client.generate(model, f"{line}\n", sequence_id=sequence, keep=True, **how)
-        try:
-            with said:
-                for piece in said:
-                    write(piece)
-        except KeyboardInterrupt:  # the server forgets a sequence whose text is not awaited
-            write("\n(what was said so far is forgotten)")
-            sequence = None
-        else:
-            sequence = said.sequence_id
-        write("\n")
+    try:
+        while True:
+            try:
+                line = read()
+            except EOFError:
+                break
+            said = client.generate(model, f"{line}\n", sequence_id=sequence, keep=True, **how)
+            try:
+                with said:
+                    for piece in said:
+                        write(piece)
+            except KeyboardInterrupt:  # the server forgets a sequence whose text is not awaited
+                write("\n(what was said so far is forgotten)")
+                sequence = None
+            else:
+                sequence = said.sequence_id
+            write("\n")
+    except BaseException:  # Ctrl-C while the user writes, or an error of the server
+        with suppress(Exception):
+            _end(client, model, sequence)
+        raise
+    _end(client, model, sequence)
+
+
+def _end(client: Any, model: str, sequence: int | str | None) -> None:
+    """The server forgets the sequence: a text without `keep` ends it."""
     if sequence is not None:
-        for _ in client.generate(model, "\n", sequence_id=sequence, max_tokens=1):  # without `keep` it ends
+        for _ in client.generate(model, "\n", sequence_id=sequence, max_tokens=1):
             pass

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from serving.async_sequence import AsyncSequence
     from serving.client import GrpcClient, RestClient
     from serving.client_error import ClientError
     from serving.client_tls import Tls
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from serving.server import ModelServer
 
 __all__ = [
+    "AsyncSequence",
     "ClientError",
     "Code",
     "GrpcClient",
@@ -27,6 +29,7 @@ __all__ = [
     "Tls",
 ]
 _HOMES = {
+    "AsyncSequence": "async_sequence",
     "ClientError": "client_error",
     "Code": "errors",
     "GrpcClient": "client",

@@ -1,11 +1,17 @@
 """Small clients for both faces: numpy in, numpy out, deadlines, errors with the server's code and text.
 
+A call that is answered with UNAVAILABLE, or not at all because the connection breaks, is tried again after a pause that
+doubles each time, as long as its deadline allows. A text that comes token by token is not, nor is a call that carries
+the inputs of a sequence, which must not be counted twice: `Sequence` repeats those, with their numbers.
+
 Stock clients work as well; these spare the caller the messages. The address forms are those of gRPC (`host:port`,
 `unix:path`) and HTTP (`http://host:port`)."""
 
 import base64
 import http.client
 import json
+import select
+import socket
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Listed
 from functools import partial
@@ -31,13 +37,16 @@ from serving.client_tls import Tls
 from serving.dtypes import DTYPES
 from serving.errors import Code
 from serving.http_codes import code_of
+from serving.retrying import RETRIES, Retrying
 from serving.sequence_client import Sequence
-from serving.sequences.special_inputs import ID, SPECIAL, STEP
+from serving.sequences.special_inputs import ID, SPECIAL, STEP, has_special
 from serving.stream_client import CODEC, METHOD, Fields, Generates, Generation, grpc_events, message, rest_events
 
 Arrays = Mapping[str, Any]
 States = dict[int, str]  # version -> AVAILABLE, LOADING ...
 Self = TypeVar("Self", bound="_Client")
+# gRPC's own is 1 s: until then a channel answers UNAVAILABLE by itself, and the first retries would reach nobody.
+RECONNECT = ("grpc.initial_reconnect_backoff_ms", 100)
 
 
 class _Client:
@@ -63,17 +72,20 @@ class GrpcClient(_Client, Generates):
         *,
         tls: Tls | None = None,
         token: str | None = None,
+        retries: int = RETRIES,
     ) -> None:
-        """timeout: seconds that each call may take; tls, or gRPC's own credentials: None for a plain connection;
-        token: for a server with --auth_tokens_file. Over a plain connection everybody on the way can read it."""
+        """timeout: seconds that each call may take, with its retries; tls, or gRPC's own credentials: None for a plain
+        connection; token: for a server with --auth_tokens_file, over a plain connection everybody on the way can read
+        it; retries: further tries of a call that is UNAVAILABLE, 0 for none."""
         credentials = tls.channel_credentials() if tls is not None else credentials
-        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), RECONNECT]
         self._channel = (
             grpc.insecure_channel(address, options)
             if credentials is None
             else grpc.secure_channel(address, credentials, options)
         )
         self._timeout = timeout
+        self._retries = retries
         self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         self._declared: dict[Any, Mapping[str, int]] = {}  # dtypes of inputs, of the signatures asked so far
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
@@ -103,7 +115,7 @@ class GrpcClient(_Client, Generates):
                 dtype = self._input_dtypes(model, version, label, signature_name or "serving_default").get(alias)
                 array = array.astype(DTYPES[dtype].numpy) if dtype in DTYPES else array
             request.inputs[alias].CopyFrom(tensor_proto.encode(array, as_content=True))
-        response = self._call(self._prediction.Predict, request)
+        response = self._call(self._prediction.Predict, request, again=not has_special(inputs))
         return {alias: tensor_proto.decode(tensor) for alias, tensor in response.outputs.items()}
 
     def sequence(self, model: str, *others: "GrpcClient", **options: Any) -> Sequence:
@@ -140,13 +152,16 @@ class GrpcClient(_Client, Generates):
         request = message(keys)
         _fill(request.model_spec, model, version, label)
         call = self._text(request, metadata=self._metadata)
-        return Generation(grpc_events(call, _failure), call.cancel)
+        return Generation(grpc_events(call, _failure, self._timeout), call.cancel)
 
-    def _call(self, method: Any, request: Any) -> Any:
-        try:
-            return method(request, timeout=self._timeout, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise _failure(error) from None
+    def _call(self, method: Any, request: Any, again: bool = True) -> Any:
+        def once(seconds: float) -> Any:
+            try:
+                return method(request, timeout=seconds, metadata=self._metadata)
+            except grpc.RpcError as error:
+                raise _failure(error) from None
+
+        return Retrying().ask(once, self._timeout, self._retries if again else 0)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -156,9 +171,18 @@ class GrpcClient(_Client, Generates):
 class RestClient(_Client, Generates):
     """Asks over HTTP, on one connection that is kept; not for use by several threads at once."""
 
-    def __init__(self, url: str, timeout: float = 30.0, *, tls: Tls | None = None, token: str | None = None) -> None:
-        """url: `http://host:port` or `https://host:port`; timeout: seconds that each call may take; tls: what differs
-        from the usual with https; token: for a server with --auth_tokens_file."""
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 30.0,
+        *,
+        tls: Tls | None = None,
+        token: str | None = None,
+        retries: int = RETRIES,
+    ) -> None:
+        """url: `http://host:port` or `https://host:port`; timeout: seconds that each request may take, with its
+        retries; tls: what differs from the usual with https; token: for a server with --auth_tokens_file; retries:
+        further tries of a request that is UNAVAILABLE, 0 for none."""
         parts = urlsplit(url if "//" in url else f"//{url}")
         host = parts.hostname or "localhost"
         if tls is not None and parts.scheme != "https":
@@ -170,6 +194,8 @@ class RestClient(_Client, Generates):
             else partial(http.client.HTTPSConnection, host, parts.port, timeout=timeout, context=context)
         )
         self._connection = self._connect()
+        self._timeout = timeout
+        self._retries = retries
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._outputs: dict[tuple[str, str], Mapping[str, Any]] = {}
 
@@ -190,7 +216,8 @@ class RestClient(_Client, Generates):
         path = _path(model, version, label)
         members = [f"{json.dumps(alias)}:{_json(_to_array(value))}" for alias, value in inputs.items()]
         body = f'{{"signature_name":{json.dumps(signature_name)},"inputs":{{{",".join(members)}}}}}'
-        found = json.loads(self._request("POST", f"{path}:predict", body.encode()))["outputs"]
+        content = self._request("POST", f"{path}:predict", body.encode(), again=not has_special(inputs))
+        found = json.loads(content)["outputs"]
         declared = self._declared(path, signature_name or "serving_default")
         named = len(declared) > 1 or any(alias in inputs for alias in SPECIAL)
         values = found if named else {next(iter(declared)): found}
@@ -228,15 +255,20 @@ class RestClient(_Client, Generates):
         path, body = f"{_path(model, version, label)}:generate_stream", json.dumps(keys).encode()
         return Generation(rest_events(connection, path, body, self._headers), connection.close)
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None = None, again: bool = True) -> bytes:
+        once = partial(self._once, method, path, body)
+        return Retrying().ask(once, self._timeout, self._retries if again else 0)
+
+    def _once(self, method: str, path: str, body: bytes | None, seconds: float) -> bytes:
         try:
             headers = self._headers | {"Content-Type": "application/json"} if body else self._headers
+            self._open(seconds)
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
             content = response.read()
         except TimeoutError as error:
             self._connection.close()
-            raise ClientError(f"no answer in {self._connection.timeout} s", Code.DEADLINE_EXCEEDED) from error
+            raise ClientError(f"no answer in {self._timeout} s", Code.DEADLINE_EXCEEDED) from error
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise ClientError(f"{self._connection.host}:{self._connection.port}: {error}", Code.UNAVAILABLE) from error
@@ -248,6 +280,14 @@ class RestClient(_Client, Generates):
             text = f"HTTP {response.status} {response.reason}"
         raise ClientError(text, code_of(response.status))
 
+    def _open(self, seconds: float) -> None:
+        """Lets the connection wait for so long, and makes it anew if the server has closed it meanwhile."""
+        if self._connection.sock is not None and _is_closed(self._connection.sock):
+            self._connection.close()
+        self._connection.timeout = seconds
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
+
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
@@ -255,6 +295,13 @@ class RestClient(_Client, Generates):
 
 def _failure(error: Any) -> ClientError:
     return ClientError(error.details() or "", Code[error.code().name])
+
+
+def _is_closed(sock: socket.socket) -> bool:
+    """Whether a connection on which no answer is due has something to read: its end, from a server that it idled on."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _fill(proto: Any, model: str, version: int | None, label: str | None) -> None:

@@ -90,14 +90,17 @@ class ServerCore:
             raise CancelledError("The caller of the reload has gone.")
 
     def _wait_for(self, names: list[str], since: int, what: str, gone: Callable[[], bool]) -> None:
-        """Waits, as long as the caller does, until each name has a version that is AVAILABLE or failed.
+        """Waits, as long as the caller does, until each name has a version that is AVAILABLE or failed, and those that
+        are only needed are loaded.
 
         Raises for those that failed. since: what ended before that moment does not count, a name that was dropped may
         come again."""
         states = self.manager.states
         # a name that was dropped just now may still be AVAILABLE, and be unloaded in the next moment
-        kept = self.manager.keeps
-        while not states.wait_until(lambda: self._stopping or states.settled(names, since, kept), LOOK_SECONDS):
+        kept, takes_up = self.manager.keeps, self.manager.takes_up
+        while not states.wait_until(
+            lambda: self._stopping or (states.settled(names, since, kept) and not takes_up(names)), LOOK_SECONDS
+        ):
             self._check_waiting(gone)
         self._check_waiting(lambda: False)
         failed = states.failures(names, since)

@@ -2,9 +2,9 @@
 model_servers/model_service_impl.cc, model_servers/grpc_status_util.cc."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial, wraps
 from typing import Any
 
@@ -42,8 +42,9 @@ from serving.sequences import special_inputs
 from serving.sequences.call import Call
 from serving.sequences.contract import STEP
 from serving.sequences.on_loop import Begun, OnLoop
-from serving.sequences.special_inputs import ID, SPECIAL, has_special
+from serving.sequences.special_inputs import SPECIAL, has_special
 from serving.sequences.store import Answer
+from serving.sequences.turns import Place
 from serving.server_metrics import ServerMetrics
 
 GRPC_STATUS = {code: getattr(grpc.StatusCode, code.name) for code in Code}
@@ -52,17 +53,17 @@ NO_STEP = FailedPreconditionError(f'Serving signature key "{STEP}" not found.')
 DAY_MS = 86_400_000  # a deadline further off is none
 
 
-Method = Callable[[Any, Any, Any], Any]
+Method = Callable[..., Any]  # (self, request, context)
 
 
 def _answering(method: Method) -> Method:
     """Ends the RPC with the status of the ServingError that the method raises; observed from begin to end."""
 
     @wraps(method)
-    def call(self: Any, request: Any, context: Any) -> Any:
+    def call(self: Any, request: Any, context: Any, **more: Any) -> Any:
         with self.observer.grpc(method.__name__, context) as seen:
             try:
-                return method(self, request, context)
+                return method(self, request, context, **more)
             except Exception as error:
                 failure = _failure(error)
             seen.failed(failure)
@@ -83,11 +84,11 @@ def _counted(method: Method) -> Method:
     """Counts the calls of the method by model and status, and times those that succeed."""
 
     @wraps(method)
-    def call(self: Any, request: Any, context: Any) -> Any:
+    def call(self: Any, request: Any, context: Any, **more: Any) -> Any:
         start = time.perf_counter()
         status = Code.INTERNAL
         try:
-            response = method(self, request, context)
+            response = method(self, request, context, **more)
             status = Code.OK
         except ServingError as error:
             status = error.code
@@ -127,7 +128,6 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._executor = executor
         self._joined = Joined(calls)
         self._steps = OnLoop(calls.sequences)
-        self._on_threads: Counter[tuple[str, bytes]] = Counter()  # sequences' calls: those that come later wait behind
         self._tensor_content = tensor_content
         self._predict = _answering(_counted(PredictionService._run_predict))
 
@@ -172,20 +172,20 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _begun(self, request: Any, context: Any) -> Begun | None:
         """The step of a sequence that the event loop may answer, begun."""
-        if request.ByteSize() > LITTLE_BYTES or _sequence(request) in self._on_threads:
+        if request.ByteSize() > LITTLE_BYTES:
             return None
         return self._steps.begin(self._call(spec_of(request.model_spec), request, context))
 
     async def _step_on_thread(self, request: Any, context: Any) -> Any:
         """Calls of one sequence run in the order in which they came, also where some run on the loop."""
-        sequence = _sequence(request)
-        self._on_threads[sequence] += 1
+        place = None
+        with suppress(ServingError):  # the thread says what is wrong
+            place = self._calls.sequences.arrive(request.model_spec.name, special_inputs.read(request.inputs).id)
         try:
-            return await grpc_threads.answer(self._executor, partial(self._predict, self), request, context)
+            run = partial(self._predict, self, place=place)
+            return await grpc_threads.answer(self._executor, run, request, context)
         finally:
-            self._on_threads[sequence] -= 1
-            if not self._on_threads[sequence]:
-                del self._on_threads[sequence]
+            self._calls.sequences.withdraw(place)
 
     async def _predict_joined(self, held: Harness, request: Any, context: Any) -> Any:
         spec, version = spec_of(request.model_spec), held.version
@@ -199,11 +199,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         )
         return self._predicted(spec, version, outputs)
 
-    def _run_predict(self, request: Any, context: Any) -> Any:
-        """Predict on a thread."""
+    def _run_predict(self, request: Any, context: Any, place: Place | None = None) -> Any:
+        """Predict on a thread; place: of a sequence's call."""
         spec = model_spec(request)
         if spec.signature_name == STEP and has_special(request.inputs):
-            answer = self._step(spec, request, context)
+            answer = self._step(spec, request, context, place)
             if answer is not None:
                 return self._predicted(spec, answer.version, answer.outputs)
         with self._calls.model(spec) as servable:
@@ -219,10 +219,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     _run_predict.__name__ = "Predict"  # so it is logged and counted
 
-    def _step(self, spec: ModelSpec, request: Any, context: Any) -> Answer | None:
+    def _step(self, spec: ModelSpec, request: Any, context: Any, place: Place | None) -> Answer | None:
         """The answer of a sequence; None for an ordinary call whose inputs have the same names."""
         call = self._call(spec, request, context)
-        call.gone = lambda: not context.is_active()
+        call.gone, call.place = lambda: not context.is_active(), place
         return self._calls.sequences.step(call)
 
     def _call(self, spec: ModelSpec, request: Any, context: Any) -> Call:
@@ -324,11 +324,6 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         for name, increase in increases.items():
             response.metric.add(name=name, int64_value_increase=increase)
         return response
-
-
-def _sequence(request: Any) -> tuple[str, bytes]:
-    """Which sequence a request is of."""
-    return request.model_spec.name, request.inputs[ID].SerializeToString() if ID in request.inputs else b""
 
 
 def remaining_ms(context: Any) -> int | None:

@@ -20,6 +20,7 @@ from serving.health import Health
 
 LARGEST_MESSAGE = (1 << 31) - 1
 CANNOT_BIND = "Failed to BuildAndStart gRPC server"
+IDLE_MS = 600_000  # as long as an HTTP connection, unless the channel arguments say otherwise
 
 
 def channel_arguments(text: str) -> list[tuple[str, int | str]]:
@@ -37,6 +38,18 @@ def channel_arguments(text: str) -> list[tuple[str, int | str]]:
         number = int(value) if re.fullmatch(r"[+-]?[0-9]+", value) else None
         found[name] = number if number is not None and -(1 << 31) <= number < 1 << 31 else value
     return list(found.items())
+
+
+def server_arguments(given: Sequence[tuple[str, int | str]], max_receive_bytes: int) -> list[tuple[str, int | str]]:
+    """Those of the gRPC core, where what is given counts before what is usual.
+
+    A connection on which no call runs is closed after ten minutes: a client's next call opens another one."""
+    usual: dict[str, int | str] = {
+        "grpc.max_receive_message_length": max_receive_bytes,
+        "grpc.max_send_message_length": -1,
+        "grpc.max_connection_idle_ms": IDLE_MS,
+    }
+    return list({**usual, **dict(given)}.items())
 
 
 class Service(Protocol):
@@ -80,11 +93,7 @@ class GrpcServer:
         self._health = Health() if with_health else None
         if self._health is not None:
             self._health.add_to(methods)
-        options: list[tuple[str, Any]] = [
-            ("grpc.max_receive_message_length", max_receive_bytes),
-            ("grpc.max_send_message_length", -1),
-            *arguments,
-        ]
+        options = server_arguments(arguments, max_receive_bytes)
         self._server = grpc_loop.run(_server(methods, options, max_concurrent_calls or None))
 
     def bind(self, address: str) -> int:

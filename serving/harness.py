@@ -57,6 +57,11 @@ class Harness:
         """Whether it is given up, but still answers calls."""
         return self.draining_since is not None and self.stage is Stage.READY
 
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether it is to be loaded only for what still needs it, and is not yet."""
+        return self.draining_since is not None and self.stage in (Stage.NEW, Stage.LOADING)
+
     def snapshot(self) -> Snapshot:
         """What a policy sees of it."""
         return Snapshot(self.version, self.stage, self.wanted)

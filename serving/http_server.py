@@ -93,7 +93,8 @@ class HttpServer:
         """Begins to answer."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Takes no new connection, lets running requests end, then closes."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Takes no new connection, lets running requests end, for the grace time at most, then closes. seconds: how
+        long it waits for that, None for no limit."""
         self._server.should_exit = True
-        self._thread.join()
+        self._thread.join(seconds)

@@ -48,10 +48,11 @@ class VersionLoader:
         if self._scheduler is not None:
             self._scheduler.start()
 
-    def stop(self) -> None:
-        """Ends them; all versions are unloaded by then."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends them; all versions are unloaded by then, but those whose calls did not end. seconds: the longest wait
+        for runs, None for no limit."""
         if self._scheduler is not None:
-            self._scheduler.stop()
+            self._scheduler.stop(seconds)
         self._runners.shutdown(wait=False)
         if self._compiler is not None:
             self._compiler.shutdown(wait=False, cancel_futures=True)

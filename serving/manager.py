@@ -4,7 +4,7 @@ In TensorFlow Serving: core/aspired_versions_manager.cc, core/basic_manager.cc."
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +13,7 @@ from serving.clock import Clock, SystemClock
 from serving.errors import CancelledError, NotFoundError, ServingError
 from serving.harness import Harness, Loader, Retries
 from serving.states import State, StateMonitor
+from serving.time_left import TimeLeft
 from serving.version_policy import Action, Policy, Stage, availability_preserving
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Manager:
         self._wanted: dict[str, Mapping[int, str]] = {}
         self._harnesses: dict[tuple[str, int], Harness] = {}
         self._serving: dict[str, dict[int, Harness]] = {}  # replaced as a whole, so that it is read without the lock
+        self._served: set[tuple[str, int]] = set()  # that have been AVAILABLE
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="manager", daemon=True)
@@ -62,8 +64,11 @@ class Manager:
         """Starts the loop."""
         self._thread.start()
 
-    def aspire(self, name: str, versions: Mapping[int, str]) -> None:
-        """From now on exactly these versions (number -> folder) of this name are wanted."""
+    def aspire(self, name: str, versions: Mapping[int, str], needed: Mapping[int, str] | None = None) -> None:
+        """From now on exactly these versions (number -> folder) of this name are wanted.
+
+        needed: others, which something still needs though nobody wants them. They are loaded after the wanted ones,
+        and stay as if they were given up just now; one that cannot be loaded is done without."""
         with self._lock:
             self._wanted[name] = dict(versions)
             for harness in self._harnesses.values():
@@ -72,11 +77,29 @@ class Manager:
                 if harness.version not in versions:
                     harness.wanted = False
                     harness.given_up.set()
-                elif harness.stage in (Stage.NEW, Stage.READY):  # wanted again before it was unloaded
-                    harness.wanted = True
+                elif harness.stage in (Stage.NEW, Stage.READY) or harness.is_taken_up:
+                    harness.wanted = True  # again, before it was unloaded
                     harness.given_up.clear()
                     harness.draining_since = None
+            for version, folder in (needed or {}).items():
+                if (name, version) not in self._harnesses and version not in versions:
+                    self._take_up(Harness(name, version, folder))
         self._wake.set()
+
+    def _take_up(self, harness: Harness) -> None:
+        harness.wanted, harness.draining_since = False, self._clock.micros()
+        harness.given_up.set()
+        self._harnesses[harness.name, harness.version] = harness
+        self.states.publish(harness.name, harness.version, State.START)
+
+    def takes_up(self, names: Container[str]) -> bool:
+        """Whether a version that is only needed is still to be loaded. No lock: as `keeps`."""
+        return any(harness.is_taken_up for harness in list(self._harnesses.values()) if harness.name in names)
+
+    def served(self, name: str, version: int) -> bool:
+        """Whether this server has had the version AVAILABLE, now or before."""
+        with self._lock:
+            return (name, version) in self._served
 
     @contextmanager
     def use(self, name: str, version: int | None = None, starting: bool = False) -> Iterator[Any]:
@@ -159,7 +182,7 @@ class Manager:
         for key, harness in list(self._harnesses.items()):
             if harness.stage is Stage.ENDED or (not harness.wanted and harness.stage is Stage.FAILED):
                 del self._harnesses[key]
-            elif not harness.wanted and harness.stage is Stage.NEW:
+            elif not harness.wanted and harness.stage is Stage.NEW and not harness.is_taken_up:
                 self.states.publish(*key, State.END)
                 del self._harnesses[key]
 
@@ -187,12 +210,19 @@ class Manager:
                 if (harness.name, harness.version) not in held:
                     return harness, Action(False, harness.version)
                 continue  # it stays beside what the policy wants
+            if harness.is_taken_up:
+                continue  # likewise, once it is loaded
             by_name.setdefault(harness.name, []).append(harness)
         actions = []
         for name, harnesses in by_name.items():
             action = self._policy(harness.snapshot() for harness in harnesses)
             if action is not None:
                 actions.append((self._harnesses[name, action.version], action))
+        for harness in self._harnesses.values():
+            if harness.is_taken_up and harness.stage is Stage.NEW:
+                beside = by_name.get(harness.name, ())
+                if not any(one.wanted and one.stage in (Stage.NEW, Stage.LOADING) for one in beside):
+                    actions.append((harness, Action(True, harness.version)))
         return min(actions, key=lambda found: found[1].load, default=None)
 
     def _load(self, harness: Harness) -> None:
@@ -201,12 +231,13 @@ class Manager:
             harness.load(self._loader, self._retries, self._clock)
         except ServingError as error:
             with self._lock:
+                failure = None if harness.is_taken_up else error  # whoever waits for wanted ones is not told
                 harness.stage = Stage.FAILED
-            self.states.publish(harness.name, harness.version, State.END, error)
+            self.states.publish(harness.name, harness.version, State.END, failure)
             self._wake.set()
             return
         with self._lock:
-            if kept := harness.wanted and not self._stopping:
+            if kept := (harness.wanted or harness.is_taken_up) and not self._stopping:
                 self._serve(harness)
                 harness.stage = Stage.READY
         if kept:
@@ -222,6 +253,7 @@ class Manager:
 
     def _serve(self, harness: Harness) -> None:
         self._serving[harness.name] = {**self._serving.get(harness.name, {}), harness.version: harness}
+        self._served.add((harness.name, harness.version))
 
     def _unload(self, harness: Harness, timeout_seconds: float | None = None) -> bool:
         self.states.publish(harness.name, harness.version, State.UNLOADING)
@@ -254,19 +286,21 @@ class Manager:
     def stop(self, grace_seconds: float | None = None) -> None:
         """Gives all versions up, waits for the calls that run on them, and unloads them.
 
-        grace_seconds: how long it waits for the calls of each version; one that still runs then stays loaded."""
+        grace_seconds: how long it waits for the calls of all versions together; a version that still runs some then
+        stays loaded."""
         with self._lock:
             self._stopping = True  # from here on the loop takes no turn
             for name in list(self._wanted):
                 self.aspire(name, {})
         self._wake.set()
+        left = TimeLeft(grace_seconds)
         if self._thread.is_alive():
-            self._thread.join(grace_seconds)
+            self._thread.join(left.seconds())
         for executor in (self._load_executor, self._unload_executor):
             if executor is not None:
                 executor.shutdown(wait=grace_seconds is None)
         for harness in list(self._harnesses.values()):
-            if harness.stage is Stage.READY and not self._unload(harness, grace_seconds):
+            if harness.stage is Stage.READY and not self._unload(harness, left.seconds()):
                 log.warning("Servable version %s still runs calls at the end of the server", harness)
 
 

@@ -26,6 +26,7 @@ from serving.errors import (
     CancelledError,
     Code,
     DeadlineExceededError,
+    FailedPreconditionError,
     InternalError,
     InvalidArgumentError,
     ServingError,
@@ -46,7 +47,7 @@ from serving.sequences.contract import STEP
 from serving.sequences.on_loop import OnLoop
 from serving.sequences.rest import RestInputs
 from serving.sequences.store import Answer as SequenceAnswer
-from serving.sequences.turns import Gone
+from serving.sequences.turns import Gone, Place
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
 
@@ -61,7 +62,9 @@ CORS = (
 OK = 200
 LOOK_SECONDS = 0.001
 NO_STEP = InvalidArgumentError(f'Serving signature name: "{STEP}" not found in signature def')
+NO_ORIGIN = FailedPreconditionError("Origin header is missing in CORS preflight")
 Headers = tuple[tuple[bytes, bytes], ...]
+Receive = Callable[[], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class RestApi:
         }
         self._look: dict[str, Callable[[ModelSpec], bytes]] = {"status": self._status, "metadata": self._metadata}
 
-    async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Callable[[Any], Any]) -> None:
         """One request."""
         if scope["type"] != "http":
             return
@@ -127,7 +130,7 @@ class RestApi:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Callable[[], Awaitable[Any]], seen: Request) -> Answer | None:
+    async def _answer(self, scope: Scope, receive: Receive, seen: Request) -> Answer | None:
         """The answer; None when the client has gone before its request was read."""
         method, target = scope["method"], http_body.target_of(scope)
         if method not in METHODS:
@@ -139,8 +142,7 @@ class RestApi:
         if not API.fullmatch(target):
             return _page(404)
         if method == "OPTIONS":
-            origin = dict(scope["headers"]).get(b"origin", b"")
-            return Answer(200 if b"http://" in origin or b"https://" in origin else 400, headers=(JSON, *self._cors))
+            return self._preflight(scope, seen)
         body = await http_body.read(receive)
         if body is None:
             return None
@@ -153,11 +155,10 @@ class RestApi:
                 content = self._look[found.call](found.spec)
             else:
                 with self.at_once:
-                    here = await self._step_here(found.spec, scope, body) if found.call == "predict" else None
-                    if here is None:
-                        run = self._run.get(found.call) or partial(self._predict, _gone(receive))
-                        here = await self._in_time(run, found.spec, scope, body)
-                content = here
+                    if found.call == "predict":
+                        content = await self._predicted(found.spec, scope, receive, body)
+                    else:
+                        content = await self._in_time(self._run[found.call], found.spec, scope, body)
         except ServingError as failure:
             error = failure
         except Exception as failure:
@@ -171,6 +172,18 @@ class RestApi:
         api = "" if found is None or found.call in self._look else found.call
         self._metrics.answered(model, status.name, api, "REST", time.perf_counter() - start)
         return Answer(OK if error is None else status_of(error), content, (JSON, *self._cors))
+
+    def _preflight(self, scope: Scope, seen: Request) -> Answer:
+        """What a browser asks before a call: a call of no model. Why it is refused stands in the log only."""
+        start = time.perf_counter()
+        seen.call = "preflight"
+        origin = dict(scope["headers"]).get(b"origin", b"")
+        status = OK
+        if b"http://" not in origin and b"https://" not in origin:
+            seen.failed(NO_ORIGIN)
+            status = status_of(NO_ORIGIN)
+        self._metrics.answered("", seen.status.name, "", "REST", time.perf_counter() - start)
+        return Answer(status, headers=(JSON, *self._cors))
 
     def _openapi(self) -> bytes:
         """The description of this API."""
@@ -196,6 +209,18 @@ class RestApi:
         except TimeoutError:
             raise DeadlineExceededError("Timed out waiting for notification") from None
 
+    async def _predicted(self, spec: ModelSpec, scope: Scope, receive: Receive, body: bytes) -> bytes:
+        """The answer of a Predict. Calls of one sequence run in the order in which they came, wherever they run."""
+        here = await self._step_here(spec, scope, body)
+        if here is not None:
+            return here
+        sequence = None if http_body.is_packed(scope) else rest.id_in(body)
+        place = self._calls.sequences.arrive(spec.name, sequence)
+        try:
+            return await self._in_time(partial(self._predict, _gone(receive), place), spec, scope, body)
+        finally:
+            self._calls.sequences.withdraw(place)
+
     async def _step_here(self, spec: ModelSpec, scope: Scope, body: bytes) -> bytes | None:
         """The answer of a further step of a sequence, on the event loop; None for all else."""
         if len(body) > LITTLE_BYTES or http_body.is_packed(scope) or b'"sequence_' not in body:
@@ -212,13 +237,13 @@ class RestApi:
         answer = await begun.answer(self._timeout_ms)
         return predict_response.encode(answer.outputs, inputs.form, named=True)
 
-    def _predict(self, gone: Gone, spec: ModelSpec, body: bytes) -> bytes:
-        """Runs one signature, on rows or columns."""
+    def _predict(self, gone: Gone, place: Place | None, spec: ModelSpec, body: bytes) -> bytes:
+        """Runs one signature, on rows or columns; place: of a sequence's call."""
         document = predict_request.parse(body)
         spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
         found = rest.inputs_of(document) if document.signature_name == STEP else None
         if found is not None:
-            answer = self._step(spec, found, gone)
+            answer = self._step(spec, found, gone, place)
             if answer is not None:
                 return predict_response.encode(answer.outputs, found.form, named=True)
         with self._calls.model(spec) as servable:
@@ -226,10 +251,10 @@ class RestApi:
             outputs = self._calls.predict(servable, spec.signature, inputs, timeout_ms=self._timeout_ms)
         return predict_response.encode(outputs, form)
 
-    def _step(self, spec: ModelSpec, inputs: RestInputs, gone: Gone) -> SequenceAnswer | None:
+    def _step(self, spec: ModelSpec, inputs: RestInputs, gone: Gone, place: Place | None) -> SequenceAnswer | None:
         """The answer of a sequence; None for an ordinary call whose inputs have the same names."""
         call = self._call(spec, inputs)
-        call.gone = gone
+        call.gone, call.place = gone, place
         return self._calls.sequences.step(call)
 
     def _call(self, spec: ModelSpec, inputs: RestInputs) -> Call:
@@ -276,7 +301,7 @@ def inputs_of(servable: Servable, spec: ModelSpec, document: Document) -> tuple[
     return predict_request.tensors(document, signature.inputs, signature.may_omit)
 
 
-def _gone(receive: Callable[[], Awaitable[Any]]) -> Gone:
+def _gone(receive: Receive) -> Gone:
     """Says, on a thread that runs the call, whether its client has gone meanwhile."""
     loop = asyncio.get_running_loop()
 

@@ -15,6 +15,7 @@ STREAM = re.compile(rf"/v1/models/{NAME}{VERSION}:(generate_stream)")
 LOOK = re.compile(rf"/v1/models(?:/{NAME})?{VERSION}(/metadata)?", re.IGNORECASE)
 API = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")  # others the stock HTTP library does not know
+LONGEST_VERSION = len(str((1 << 63) - 1))  # digits; Python itself refuses to read 4,300 and more
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,15 @@ def stream_route(method: str, target: str) -> ModelSpec | None:
 
 def _spec(found: re.Match[str]) -> ModelSpec:
     name, version, label, _ = found.groups()
-    if version is not None and int(version) >= 1 << 63:
-        raise InvalidArgumentError(f"Failed to convert version: {version} to numeric.")
     return ModelSpec(
         unquote(name),
-        None if version is None else int(version),
+        None if version is None else _version(version),
         None if label is None else unquote(label),
     )
+
+
+def _version(text: str) -> int:
+    digits = text.lstrip("0") or "0"
+    if len(digits) > LONGEST_VERSION or int(digits) >= 1 << 63:
+        raise InvalidArgumentError(f"Failed to convert version: {text} to numeric.")
+    return int(digits)

@@ -9,13 +9,14 @@ In TensorFlow Serving: servables/tensorflow/saved_model_bundle_factory.cc."""
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
-from serving import saved_model, signature
+from serving import extra_ops, saved_model, signature
 from serving.compiling import add_compiled
 from serving.dtypes import BYTES, name_of, of_array
 from serving.errors import DeadlineExceededError, InvalidArgumentError, ServingError, from_tensorflow, quoting_bytes
@@ -170,6 +171,13 @@ def load(name: str, version: int, folder: str, *, tags: Collection[str] = ("serv
     Raises ServingError with the texts of TensorFlow Serving."""
     saved_model.check_folder(name, version, folder)
     meta_graph = saved_model.read_meta_graph(folder, tags)
+    session = extra_ops.with_packages(partial(_opened, folder, tags, config))
+    in_caller = config is None or not config.inter_op_parallelism_threads
+    return Servable(name, version, dict(meta_graph.signature_def), session, in_caller)
+
+
+def _opened(folder: str, tags: Collection[str], config: Any) -> Any:
+    """A session with the graph, and the values of its variables."""
     graph = tf.Graph()
     session = tf.compat.v1.Session(graph=graph, config=config)
     try:
@@ -181,5 +189,4 @@ def load(name: str, version: int, folder: str, *, tags: Collection[str] = ("serv
     except Exception as error:
         session.close()
         raise ServingError(str(error)) from error
-    in_caller = config is None or not config.inter_op_parallelism_threads
-    return Servable(name, version, dict(meta_graph.signature_def), session, in_caller)
+    return session

@@ -41,11 +41,15 @@ from serving.states import StateMonitor
 from serving.streams.grpc_service import TextService
 from serving.streams.rest import StreamingApi
 from serving.streams.streams import Streams
+from serving.time_left import TimeLeft
 from serving.version_policy import POLICIES
 
 log = logging.getLogger("serving")
 METRICS_PATH = "/monitoring/prometheus/metrics"
 ANY_FREE = -1  # as port number: take one that is free
+# Beyond the grace time: faces cut the running calls off themselves, threads end unless a run holds them.
+FACE_SECONDS = 5.0
+THREAD_SECONDS = 1.0
 
 
 class ModelServer:
@@ -85,6 +89,7 @@ class ModelServer:
         store = open_store(options.sequence_store, clock, settings.__getitem__)
         self.sequences = Sequences(self.manager, labels, store, settings, self.metrics, clock)
         self.manager.holds = self.sequences.versions.holds
+        self._source.needed = self.sequences.versions.needed
         self.calls = Calls(self._core, self.metrics, self.sequences, options.enable_signature_method_name_check)
         self._streams = Streams(self.sequences) if options.enable_generate_stream else None
         self._config_source: ConfigFileSource | None = None
@@ -238,7 +243,8 @@ class ModelServer:
         log.info("Exporting HTTP/REST API at:%s:%d ...", options.host or "localhost", self.rest_port)
 
     def stop(self) -> None:
-        """Takes no new calls, lets running ones end, for shutdown_grace_seconds at most, unloads the models.
+        """Takes no new calls, lets running ones end, for shutdown_grace_seconds at most, unloads the models. What still
+        runs then is left to itself.
 
         A second call does nothing."""
         self._core.stop()
@@ -246,22 +252,25 @@ class ModelServer:
             if self._stopping:
                 return
             self._stopping = True
+        left = TimeLeft(self.options.shutdown_grace_seconds)
         if self._config_source is not None:
-            self._config_source.stop()
-        ended = self._grpc.stop(self.options.shutdown_grace_seconds) if self._grpc is not None else None
-        if self._http is not None:
-            self._http.stop()
-        if ended is not None:
-            ended.wait()
+            self._config_source.stop(left.seconds(THREAD_SECONDS))
         if self._streams is not None:
-            self._streams.stop()
+            self._streams.end_soon()
+        ended = self._grpc.stop(left.seconds() or 0.0) if self._grpc is not None else None
+        if self._http is not None:
+            self._http.stop(left.seconds(FACE_SECONDS))
+        if ended is not None:
+            ended.wait(left.seconds(FACE_SECONDS))
+        if self._streams is not None:
+            self._streams.stop(left.seconds(THREAD_SECONDS))
         for threads in (self._grpc_threads, self._http_threads):
             if threads is not None:
                 threads.shutdown(wait=False)
         self._observer.stop()
-        self._source.stop()
-        self.manager.stop(self.options.shutdown_grace_seconds)
-        self._loader.stop()
+        self._source.stop(left.seconds(THREAD_SECONDS))
+        self.manager.stop(left.seconds(THREAD_SECONDS))
+        self._loader.stop(left.seconds(THREAD_SECONDS))
         self.sequences.stop()
 
 

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
 from functools import partial
@@ -123,7 +125,8 @@ class Generates:
         all; seed: the same one gives the same text; stop: the text ends before the first of these; sequence_id: go on
         from a sequence that an earlier call has kept; keep: this one; others: clients of servers that are asked in turn
         when one cannot be reached or is lost before anything has come, but for a sequence that goes on. The call is
-        made at once; ClientError, with the server's code and text, comes with the first piece or a later one."""
+        made at once; ClientError, with the server's code and text, comes with the first piece or a later one; with
+        DEADLINE_EXCEEDED when nothing has come for as many seconds as the client's calls may take."""
         keys: Fields = {"prompt": prompt, "stop": list(stop) or None, "keep": keep or None, "sequence_id": sequence_id}
         keys |= {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
         given = {key: value for key, value in keys.items() if value is not None}
@@ -149,12 +152,52 @@ def message(keys: Fields) -> Any:
     return request
 
 
-def grpc_events(call: Any, failed: Callable[[Any], Exception]) -> Iterator[Fields]:
-    """The events of a call over gRPC; failed: the error that an RpcError stands for."""
+class Punctual:
+    """Ends a call over gRPC when it has been waited for too long: a thread looks to it, for gRPC itself bounds only a
+    call as a whole."""
+
+    def __init__(self, cancel: Callable[[], object], seconds: float) -> None:
+        """seconds: that one event may take to come."""
+        self.late = False
+        self._cancel = cancel
+        self._seconds = seconds
+        self._until: float | None = None  # while somebody waits
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, name="text-deadline", daemon=True).start()
+
+    def __enter__(self) -> None:
+        self._until = time.monotonic() + self._seconds
+
+    def __exit__(self, kind: type[BaseException] | None, value: object, traceback: TracebackType | None) -> None:
+        self._until = None
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self._ended.set()
+
+    def _watch(self) -> None:
+        left = self._seconds
+        while not self._ended.wait(left):
+            until = self._until
+            left = self._seconds if until is None else until - time.monotonic()
+            if left <= 0:
+                self.late = True
+                self._cancel()
+                return
+
+
+def grpc_events(call: Any, failed: Callable[[Any], Exception], timeout: float) -> Iterator[Fields]:
+    """The events of a call over gRPC; failed: the error that an RpcError stands for; timeout: the longest time in
+    seconds until the next one comes."""
     import grpc
 
+    waiting = Punctual(call.cancel, timeout)
     try:
-        for response in call:
+        while True:
+            with waiting:
+                response = next(call, None)
+            if response is None:
+                return
             fields: Fields = {field.name: value for field, value in response.ListFields()}
             if response.HasField("index"):
                 yield {"text": response.text, "index": response.index}
@@ -162,7 +205,9 @@ def grpc_events(call: Any, failed: Callable[[Any], Exception]) -> Iterator[Field
             name = next((name for name in ("sequence_number", "sequence_name") if name in fields), None)
             yield fields if name is None else {**fields, "sequence_id": fields[name]}
     except grpc.RpcError as error:
-        raise failed(error) from None
+        raise (_too_late(timeout) if waiting.late else failed(error)) from None
+    finally:
+        waiting.end()
 
 
 def rest_events(
@@ -189,7 +234,7 @@ def _rest_events(connection: http.client.HTTPConnection) -> Iterator[Fields]:
                 raise ClientError(event["error"], Code[event["code"]])
             yield event
     except TimeoutError:
-        raise ClientError(f"nothing came in {connection.timeout} s", Code.DEADLINE_EXCEEDED) from None
+        raise _too_late(connection.timeout) from None
     except (OSError, http.client.HTTPException) as error:
         raise _unreached(connection, error) from error
 
@@ -203,3 +248,7 @@ def _text(response: http.client.HTTPResponse) -> str:
         return str(json.loads(response.read())["error"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status} {response.reason}"
+
+
+def _too_late(seconds: float | None) -> ClientError:
+    return ClientError(f"nothing came in {seconds} s", Code.DEADLINE_EXCEEDED)

@@ -5,15 +5,16 @@ python -m benchmarks.models.report benchmarks/results/layers.json docs/performan
 
 import argparse
 import json
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.models.cases import TASKS
 from benchmarks.models.contenders import CONTENDERS
-from benchmarks.models.goals import MUST, TARGETS, Goal, doublings, growth_figures, mean_of_torch, of_layers
+from benchmarks.models.goals import MUST, STRICTER, TARGETS, Goal, doublings, growth_figures, mean_of_torch, of_layers
 
 Row = dict[str, Any]
 SHOWN = {"LSTM": "LSTM", "GRU": "GRU", "VanillaRNN": "Vanilla RNN"}
@@ -21,9 +22,12 @@ SHOWN = {"LSTM": "LSTM", "GRU": "GRU", "VanillaRNN": "Vanilla RNN"}
 HEAD = """# How fast the layers are
 
 Our `LSTM`, `GRU` and `VanillaRNN` beside those of `keras.layers` and `torch.nn`, on one machine in one run. This page
-is made by `make bench-layers` from `{source}`; no number on it is typed by hand.
+is made by `make bench-layers` from `{source}`; no number on it is typed by hand. Other pages:
+[how fast the server is](serving_performance.md), [how fast sequences are](sequences_performance.md).
 
 {machine}
+
+{command}
 
 A figure is the time of one call in milliseconds, float32: the median of the best half of {rounds} rounds, in which
 all contenders take turns (ours in four forms, Keras in two, torch, and again), since other work on the machine only
@@ -65,7 +69,13 @@ def render(results: dict[str, Any], source: str, why: str = "") -> str:
     timed = [row for row in rows if "apart" in row]
     rounds = max((len(times) for row in timed for times in row["rounds"].values()), default=0)
     apart = max((distance for row in timed for distance in row["apart"].values()), default=0.0)
-    head = HEAD.format(source=source, machine=about(results["machine"]), rounds=rounds, apart=f"{apart:.0e}")
+    head = HEAD.format(
+        source=source,
+        machine=about(results["machine"]),
+        command=command("benchmarks.models.layers", [results.get("command", [])]),
+        rounds=rounds,
+        apart=f"{apart:.0e}",
+    )
     sections = [head, goals(rows), why.strip(), layers(rows)]
     tables = {"steps": timings, "train": timings, "first_calls": first_calls, "memory": memory, "growth": growth}
     for part, table in tables.items():
@@ -85,10 +95,16 @@ def about(machine: dict[str, str]) -> str:
     )
 
 
+def command(module: str, runs: Sequence[list[str]]) -> str:
+    """How the figures were made. runs: the words of each run's command line."""
+    lines = (f"`{shlex.join(['python', '-m', module, *words])}`" for words in runs)
+    return f"Measured by {', then by '.join(lines)}."
+
+
 def goals(rows: list[Row]) -> str:
     """What is asked and whether it is held, with all misses."""
     lines = ["## What is asked, and what is reached"]
-    for title, asked in (("Must", MUST), ("Target", TARGETS)):
+    for title, asked in (("Must", MUST), ("Target", TARGETS), ("Must, read more strictly", STRICTER)):
         lines += ["", f"| {title} | |", "|---|---|"]
         lines += [f"| {goal.text} | {verdict(goal, rows)} |" for goal in asked]
     return "\n".join(lines)

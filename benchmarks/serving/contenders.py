@@ -9,6 +9,7 @@ ENVIRONMENTS = ROOT / ".bench-serving"
 PORT = 9400
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 REST_PATH = "/v1/models/classifier:predict"
+SEQUENCE, STEP = "sequence", "step"  # the requests: a whole one, and a single time step with its states
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,9 @@ class Contender:
     """One server in one form.
 
     form: rest or grpc; path: where it is asked; port: beyond PORT; environment: the folder of its packages, empty for
-    ours; package: what pip installs there; call: plain or compiled, empty where the server brings its own; command:
-    words after python, {folder} is a scratch folder, {repository} that of the models."""
+    ours; package: what pip installs there; call: plain or compiled, empty where the server brings its own; step_path:
+    where it is asked for one time step, empty where it is not; command: words after python, {folder} is a scratch
+    folder, {repository} that of the models."""
 
     name: str
     command: tuple[str, ...]
@@ -27,6 +29,12 @@ class Contender:
     environment: str = ""
     package: str = ""
     call: str = ""
+    step_path: str = ""
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """By request, of those that it is asked."""
+        return {SEQUENCE: self.path, **({STEP: self.step_path} if self.step_path else {})}
 
     @property
     def python(self) -> Path:
@@ -64,14 +72,22 @@ RIVALS = {  # name: folder and module, package, command, path
     ),
     "Ray Serve": ("ray", "ray[serve]==2.60.0", ("-m", "benchmarks.serving.peers.ray_app"), "/predict"),
 }
+STEP_PATHS = {
+    "FastAPI": "/step",
+    "LitServe": "/predict",
+    "BentoML": "/step/rows",
+    "MLServer": "/v2/models/step/infer",
+    "Ray Serve": "/predict",
+}
 CALLS = {"plain": "", "compiled": ", our call inside"}
 CONTENDERS = [
-    Contender("ours", OURS, "rest", REST_PATH),
-    Contender("ours", OURS, "grpc", PREDICT, port=1),
-    Contender("echo", ECHO, "rest", REST_PATH),
-    Contender("echo", ECHO, "grpc", PREDICT, port=1),
     *(
-        Contender(name + word, command, "rest", path, 0, folder, package, call)
+        Contender(name, command, form, path, port, step_path=path)
+        for name, command in (("ours", OURS), ("echo", ECHO))
+        for form, path, port in (("rest", REST_PATH, 0), ("grpc", PREDICT, 1))
+    ),
+    *(
+        Contender(name + word, command, "rest", path, 0, folder, package, call, STEP_PATHS[name])
         for name, (folder, package, command, path) in RIVALS.items()
         for call, word in CALLS.items()
     ),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.models.goals import Goal, Miss
+from benchmarks.serving.contenders import SEQUENCE
 
 Row = dict[str, Any]
 OF_ECHO, TARGET_OF_ECHO, OVER_BARE_MS = 0.55, 0.7, 0.6
@@ -26,9 +27,20 @@ def of(rows: list[Row], server: str) -> list[Row]:
     return [row for row in loads(rows) if row["server"] == server]
 
 
+def request(row: Row) -> str:
+    """What was asked; older runs have whole sequences alone."""
+    return str(row.get("request", SEQUENCE))
+
+
 def place(row: Row) -> str:
     """A row's name in a sentence."""
-    return f"{row['form']} at {row['concurrency']}"
+    what = "" if request(row) == SEQUENCE else "one step, "
+    return f"{what}{row['form']} at {row['concurrency']}"
+
+
+def same(mine: Row, its: Row) -> bool:
+    """Whether two rows are of the same request at the same number of connections."""
+    return request(mine) == request(its) and bool(mine["concurrency"] == its["concurrency"])
 
 
 def ahead(figure: str, concurrencies: tuple[int, ...]) -> Callable[[list[Row]], Iterator[Miss]]:
@@ -38,7 +50,7 @@ def ahead(figure: str, concurrencies: tuple[int, ...]) -> Callable[[list[Row]], 
         rivals = [row for row in loads(rows) if row["server"] not in ("ours", "echo")]
         for mine in of(rows, "ours"):
             for its in rivals:
-                if mine["concurrency"] != its["concurrency"] or mine["concurrency"] not in concurrencies:
+                if not same(mine, its) or mine["concurrency"] not in concurrencies:
                     continue
                 times = mine[figure] / its[figure] if figure == "rate" else its[figure] / mine[figure]
                 if times < 1:
@@ -48,13 +60,14 @@ def ahead(figure: str, concurrencies: tuple[int, ...]) -> Callable[[list[Row]], 
 
 
 def of_echo(asked: float) -> Callable[[list[Row]], Iterator[Miss]]:
-    """Our rate at 32 by that of the echo in the same form."""
+    """Our rate at 32 by that of the echo of the same request in the same form."""
 
     def misses(rows: list[Row]) -> Iterator[Miss]:
-        echo = {row["form"]: row["rate"] for row in of(rows, "echo") if row["concurrency"] == 32}
         for mine in of(rows, "ours"):
-            if mine["concurrency"] == 32 and mine["form"] in echo and mine["rate"] / echo[mine["form"]] < asked:
-                yield Miss(place(mine), mine["rate"] / echo[mine["form"]], asked)
+            for its in of(rows, "echo"):
+                alike = same(mine, its) and mine["form"] == its["form"] and mine["concurrency"] == 32
+                if alike and mine["rate"] / its["rate"] < asked:
+                    yield Miss(place(mine), mine["rate"] / its["rate"], asked)
 
     return misses
 
@@ -62,7 +75,7 @@ def of_echo(asked: float) -> Callable[[list[Row]], Iterator[Miss]]:
 def over_bare(rows: list[Row]) -> Iterator[Miss]:
     """Milliseconds of a lone request beyond the call itself."""
     for mine in of(rows, "ours"):
-        over = mine["p50"] - bare(rows)["call_ms"]
+        over = mine["p50"] - bare(rows)["call_ms" if request(mine) == SEQUENCE else "step_ms"]
         if mine["concurrency"] == 1 and over > OVER_BARE_MS:
             yield Miss(place(mine), over, OVER_BARE_MS)
 
@@ -73,7 +86,7 @@ def over_import(figure: str, alone: str, asked: float) -> Callable[[list[Row]], 
     def misses(rows: list[Row]) -> Iterator[Miss]:
         for mine in of(rows, "ours"):
             over = mine[figure] - bare(rows)[alone]
-            if mine["concurrency"] == 1 and over > asked:
+            if request(mine) == SEQUENCE and mine["concurrency"] == 1 and over > asked:
                 yield Miss(mine["form"], over, asked)
 
     return misses

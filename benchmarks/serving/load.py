@@ -1,8 +1,9 @@
-"""Load on a server by wrk (HTTP) and h2load (gRPC as frames); figures of one stretch of it."""
+"""Load on a server by wrk (HTTP) and h2load (gRPC as frames), by Python where they are absent; its figures."""
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 
 NEEDED = {"rest": "wrk", "grpc": "h2load"}
 PACKAGES = {"wrk": "wrk", "h2load": "nghttp2-client"}
+PYTHON = "Python"
+WARM_UP_SECONDS = 1  # of h2load, which do not count; wrk has no such thing
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,21 @@ def frame(message: bytes) -> bytes:
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def run(form: str, url: str, body: Path, concurrency: int, seconds: float) -> Figures:
-    """So many connections, each with one request at a time. Raises RuntimeError when the tool fails."""
+def tool(form: str) -> str:
+    """What makes the load here."""
+    return NEEDED[form] if shutil.which(NEEDED[form]) else PYTHON
+
+
+def run(form: str, url: str, body: Path, concurrency: int, seconds: float, answer_bytes: int) -> Figures:
+    """So many connections, each with one request at a time. answer_bytes: length of a gRPC answer in its frame, by
+    which h2load's errors are seen. Raises RuntimeError when the tool fails, or nothing is answered."""
+    if tool(form) == PYTHON:
+        from benchmarks.serving import python_load
+
+        return python_load.run(form, url, body.read_bytes(), concurrency, seconds)
     if form == "rest":
         return _wrk(url, body, concurrency, seconds)
-    return _h2load(url, body, concurrency, seconds)
+    return _h2load(url, body, concurrency, seconds, answer_bytes)
 
 
 def _wrk(url: str, body: Path, concurrency: int, seconds: float) -> Figures:
@@ -42,28 +55,34 @@ def _wrk(url: str, body: Path, concurrency: int, seconds: float) -> Figures:
     return Figures(**json.loads(text.splitlines()[-1]))
 
 
-def _h2load(url: str, body: Path, concurrency: int, seconds: float) -> Figures:
+def _h2load(url: str, body: Path, concurrency: int, seconds: float, answer_bytes: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "requests"
-        command = ["h2load", f"-c{concurrency}", "-m1", "-D", str(max(1, round(seconds))), "--warm-up-time=1"]
+        command = ["h2load", f"-c{concurrency}", "-m1", "-D", str(max(1, round(seconds)) + WARM_UP_SECONDS)]
         headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
         text = _output([*command, f"--log-file={log}", "-d", str(body), *headers, url])
-        return read_h2load(text, log.read_text())
+        return read_h2load(text, log.read_text(), answer_bytes)
 
 
-def read_h2load(text: str, log: str) -> Figures:
-    """From what h2load prints, and its log: start, status and microseconds of each request.
+def read_h2load(text: str, log: str, answer_bytes: int) -> Figures:
+    """From what h2load prints, and its log: start (microseconds), status and microseconds of each request.
 
-    It sees HTTP's status alone, so a gRPC error in trailers does not count: the answers are checked around the load."""
-    lines = [line.split("\t") for line in log.splitlines()]
-    times = sorted(int(line[2]) / 1e3 for line in lines)
-    rate = float(_found(r"finished in .*?, ([\d.]+) req/s", text))
+    It sees HTTP's status alone, and gRPC's stands in the trailers. But an error has no message: where fewer bytes of
+    data came than so many answers have, the rest were errors. The first second does not count."""
+    lines = [[int(word) for word in line.split("\t")] for line in log.splitlines()]
+    data = int(_found(r"\((\d+)\) data", text))
     failed = int(_found(r"(\d+) failed", text))
-    if not times:
+    if not lines:
         raise RuntimeError(f"h2load got no answer:\n{text}")
-    wrong = sum(line[1] != "200" for line in lines)
+    begin, end = min(line[0] for line in lines), max(start + took for start, _, took in lines)
+    begin += WARM_UP_SECONDS * 1_000_000
+    times = sorted(took / 1e3 for start, _, took in lines if start + took >= begin)
+    if end <= begin:
+        raise RuntimeError(f"h2load's log ends within its first {WARM_UP_SECONDS} s:\n{text}")
+    wrong = sum(status != 200 for _, status, _ in lines)
+    without = len(lines) - data // answer_bytes
     middle, late = times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.99))]
-    return Figures(rate, middle, late, len(times), max(failed, wrong))
+    return Figures(len(times) / (end - begin) * 1e6, middle, late, len(times), max(failed, wrong, without))
 
 
 def _found(pattern: str, text: str) -> str:

@@ -68,5 +68,12 @@ def sequence() -> NDArray[np.float32]:
     return np.random.default_rng(1).normal(size=(1, TIME, FEATURES)).astype(np.float32)
 
 
+def step() -> dict[str, NDArray[np.float32]]:
+    """The one-step request: the sequence's first time step, with states as they may come from a step before."""
+    rng = np.random.default_rng(2)
+    states = {name: rng.uniform(-1, 1, size=(1, UNITS)).astype(np.float32) for name in STATES}
+    return {"x": sequence()[:, :1], **states}
+
+
 if __name__ == "__main__":
     write(Path(sys.argv[1]))

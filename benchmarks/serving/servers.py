@@ -15,64 +15,67 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.models.layers import tidy
 from benchmarks.models.machine import machine, set_up_process, version
 from benchmarks.serving import load
-from benchmarks.serving.contenders import CONTENDERS, PORT, Contender
+from benchmarks.serving.contenders import CONTENDERS, PORT, SEQUENCE, STEP, Contender
 from benchmarks.serving.passes import joined, parted
 
 Row = dict[str, Any]
-CONCURRENCIES = (1, 8, 32, 128)
+CONCURRENCIES = {SEQUENCE: (1, 8, 32, 128), STEP: (1, 32)}
+WARM = (32, 8, 4, 2, 1)  # connections: shapes are compiled, threads made, before anything counts
 BARE_CALLS = 500
 IMPORT = "import tensorflow, re; print(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
 
 
 def measured(contender: Contender, repository: Path, questions: Any, seconds: float) -> list[Row]:
-    """One row for each number of connections, from one start of the server."""
+    """One row for each request and number of connections, from one start of the server."""
     from benchmarks.serving.running import running
 
     rows = []
     with running(contender, repository, questions) as server:
-        url, body = f"http://127.0.0.1:{PORT + contender.port}{contender.path}", questions.body(contender)
-        for concurrency in (32, 8, 4, 2, 1):  # shapes are compiled, threads made, before anything counts
-            load.run(contender.form, url, body, concurrency, 1)
-        resident = server.resident_mib()
-        for concurrency in CONCURRENCIES:
-            figures = load.run(contender.form, url, body, concurrency, seconds)
-            rows.append(
-                {
-                    "part": "load",
-                    "server": contender.name,
-                    "form": contender.form,
-                    "concurrency": concurrency,
-                    "start_seconds": server.start_seconds,
-                    "resident_mib": resident,
-                    **vars(figures),
-                }
-            )
-        if not questions.answered(contender):
-            raise RuntimeError(f"{contender.name} gives no answer any more after the load")
+        resident = 0.0
+        for request, path in contender.paths.items():
+            url, body = f"http://127.0.0.1:{PORT + contender.port}{path}", questions.body(contender, request)
+            if not questions.answered(contender, request):
+                raise RuntimeError(f"{contender.name} does not answer a {request}")
+            asks = partial(load.run, contender.form, url, body, answer_bytes=questions.answer_bytes)
+            for concurrency in WARM:
+                asks(concurrency, 1)
+            resident = resident or server.resident_mib()  # of the server that has run the first request alone
+            for concurrency in CONCURRENCIES[request]:
+                figures = asks(concurrency, seconds)
+                rows.append(
+                    {
+                        "part": "load",
+                        "server": contender.name,
+                        "form": contender.form,
+                        "request": request,
+                        "concurrency": concurrency,
+                        "tool": load.tool(contender.form),
+                        "start_seconds": server.start_seconds,
+                        "resident_mib": resident,
+                        **vars(figures),
+                    }
+                )
+            if not questions.answered(contender, request):
+                raise RuntimeError(f"{contender.name} gives no answer any more after the load")
     return rows
 
 
 def bare(repository: Path) -> Row:
     """The compiled call alone, and `import tensorflow` alone: what no server can spare."""
-    from benchmarks.serving.model import sequence
+    from benchmarks.serving.model import sequence, step
     from serving import servable
 
     loaded = servable.load("classifier", 1, str(repository / "classifier" / "1"))
-    signature = loaded.signatures["serving_default"]
-    given = signature.inputs["x"].tensor
-    fetches = loaded.compiled([given], [signature.outputs["probabilities"].tensor])
-    feeds, times = {given: sequence()}, []
-    loaded.run(feeds, fetches)
-    for _ in range(BARE_CALLS):
-        begin = time.perf_counter()
-        loaded.run(feeds, fetches)
-        times.append((time.perf_counter() - begin) * 1e3)
+    call_ms = median_ms(compiled_call(loaded, "serving_default", {"x": sequence()}))
+    step_ms = median_ms(compiled_call(loaded, "step", step()))
     loaded.close()
     seconds, resident = [], []
     for _ in range(3):
@@ -83,22 +86,47 @@ def bare(repository: Path) -> Row:
         resident.append(int(done.stdout) / 1024)
     return {
         "part": "bare",
-        "call_ms": statistics.median(times),
+        "call_ms": call_ms,
+        "step_ms": step_ms,
         "import_seconds": min(seconds),
         "import_mib": statistics.median(resident),
     }
 
 
+def compiled_call(loaded: Any, name: str, inputs: Any) -> Callable[[], Any]:
+    """The signature of a loaded version, compiled, on these inputs; it has run once."""
+    signature = loaded.signatures[name]
+    feeds = {signature.inputs[alias].tensor: array for alias, array in inputs.items()}
+    fetches = loaded.compiled([*feeds], [slot.tensor for slot in signature.outputs.values()])
+    loaded.run(feeds, fetches)
+    return partial(loaded.run, feeds, fetches)
+
+
+def median_ms(call: Callable[[], Any], calls: int = BARE_CALLS) -> float:
+    """Milliseconds of a call."""
+    times = []
+    for _ in range(calls):
+        begin = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - begin) * 1e3)
+    return statistics.median(times)
+
+
 def questions_of(folder: Path, repository: Path) -> Any:
-    """The request, and its answer by TensorFlow's own loader."""
+    """The requests, and their answers by TensorFlow's own loader."""
     import tensorflow as tf
 
-    from benchmarks.serving.model import sequence
-    from benchmarks.serving.questions import Questions
+    from benchmarks.serving.model import sequence, step
+    from benchmarks.serving.questions import Question, Questions
 
     loaded = tf.saved_model.load(str(repository / "classifier" / "1"))  # its variables live as long as it does
-    signature = loaded.signatures["serving_default"]
-    return Questions(folder, sequence(), signature(x=tf.constant(sequence()))["probabilities"].numpy())
+
+    def question(inputs: Any, signature: str = "") -> Question:
+        call = loaded.signatures[signature or "serving_default"]
+        found = call(**{alias: tf.constant(array) for alias, array in inputs.items()})
+        return Question(inputs, found["probabilities"].numpy(), signature)
+
+    return Questions(folder, {SEQUENCE: question({"x": sequence()}), STEP: question(step(), "step")})
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -119,8 +147,7 @@ def main(words: list[str]) -> int:
     absent = sorted({tool for tool in load.NEEDED.values() if shutil.which(tool) is None})
     if absent:
         packages = " ".join(load.PACKAGES[tool] for tool in absent)
-        print(f"{' and '.join(absent)} make the load; `apt-get install {packages}` has them.", file=sys.stderr)
-        return 2
+        print(f"Without {' and '.join(absent)} Python makes the load; `apt-get install {packages}`.", file=sys.stderr)
     where = {**machine(), **{name: found for name in ("grpcio", "uvicorn") if (found := version(name))}}
     names = tuple(asked.only or ("",))
     contenders = [found for found in CONTENDERS if found.name.startswith(names)]
@@ -157,15 +184,16 @@ def main(words: list[str]) -> int:
 
 def save(file: Path, where: dict[str, str], words: list[str], rows: list[Row], absences: Any, *, add: bool) -> None:
     """Writes the passes as one row for each place; add: beside those that the file has."""
+    commands = [words]
     if add and file.exists():
         before = json.loads(file.read_text())
-        where = before["machine"]
+        where, commands = before["machine"], [*(before.get("commands") or [before["command"]]), words]
         rows = parted([row for row in before["rows"] if row["part"] != "absent"]) + rows
     measured_ones = {row["server"] for row in rows if row["part"] == "load"}
     absent = [{"part": "absent", "server": name} for name in absences if name not in measured_ones]
     file.parent.mkdir(parents=True, exist_ok=True)
     out = [*tidy(joined(rows)), *absent]
-    file.write_text(json.dumps({"machine": where, "command": words, "rows": out}, indent=1) + "\n")
+    file.write_text(json.dumps({"machine": where, "commands": commands, "rows": out}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

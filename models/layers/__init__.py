@@ -3,6 +3,7 @@
 from models.layers.cell import RecurrentCell
 from models.layers.compiled_call import compiled_call
 from models.layers.gru import GRU, GRUCell
+from models.layers.keras_files import model_from_keras, model_to_keras
 from models.layers.keras_weights import from_keras, to_keras
 from models.layers.lstm import LSTM, LSTMCell
 from models.layers.multilayer import multilayer
@@ -23,6 +24,8 @@ __all__ = [
     "compiled_call",
     "from_keras",
     "from_torch",
+    "model_from_keras",
+    "model_to_keras",
     "multilayer",
     "slide_matrix",
     "to_keras",

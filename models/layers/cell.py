@@ -13,6 +13,8 @@ import keras
 import tensorflow as tf
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell  # by it Keras's RNN draws one mask for all time steps
 
+from models.layers.in_place_of import own_name
+
 Tensor = Any
 
 
@@ -54,13 +56,13 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         super().__init__(**layer_options)
         if isinstance(units, bool) or int(units) != units or units < 1:
             raise ValueError(
-                f"{type(self).__name__} got units={units!r}; it expected a whole number of at least 1, "
+                f"{own_name(type(self))} got units={units!r}; it expected a whole number of at least 1, "
                 "the size of the hidden state."
             )
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
             if not 0.0 <= rate < 1.0:
                 raise ValueError(
-                    f"{type(self).__name__} got {name}={rate!r}; it expected a share of at least 0 and below 1."
+                    f"{own_name(type(self))} got {name}={rate!r}; it expected a share of at least 0 and below 1."
                 )
         self.units = int(units)
         self.dropout = dropout

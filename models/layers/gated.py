@@ -6,6 +6,7 @@ from typing import Any, Literal
 import keras
 
 from models.layers.cell import RecurrentCell, Tensor
+from models.layers.in_place_of import own_name
 from models.layers.recurrence import OfCell, Recurrence
 
 
@@ -39,7 +40,7 @@ class GatedRecurrence(Recurrence):
         super().__init__(units, *activations, **options)
         if use_cudnn not in ("auto", True, False):
             raise ValueError(
-                f"{type(self).__name__} got use_cudnn={use_cudnn!r}; it expected 'auto', True or False. "
+                f"{own_name(type(self))} got use_cudnn={use_cudnn!r}; it expected 'auto', True or False. "
                 "engine= says the same for every engine."
             )
         self.use_cudnn = use_cudnn

@@ -9,9 +9,11 @@ import tensorflow as tf
 from models.layers.cell import Tensor
 from models.layers.equations.gru import GRUParts, GRUState, gru_reset_after_step, gru_step
 from models.layers.gated import GatedCell, GatedRecurrence
+from models.layers.in_place_of import in_place_of
 from models.layers.recurrence import OfCell
 
 
+@in_place_of(keras.layers.GRUCell)
 @keras.saving.register_keras_serializable(package="seqzoo")
 class GRUCell(GatedCell):
     """One time step of Cho et al. 2014; takes the place of keras.layers.GRUCell.
@@ -69,6 +71,7 @@ class GRUCell(GatedCell):
         return {**super().options(), "reset_after": self.reset_after}
 
 
+@in_place_of(keras.layers.GRU, engine="auto")
 @keras.saving.register_keras_serializable(package="seqzoo")
 class GRU(GatedRecurrence):
     """Gated recurrent unit; takes the place of keras.layers.GRU."""

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from models.layers.gru import GRU
+from models.layers.in_place_of import own_name
 from models.layers.lstm import LSTM
 from models.layers.recurrence import Recurrence
 from models.layers.vanilla_rnn import VanillaRNN
@@ -40,7 +41,7 @@ def to_keras(layer: Recurrence, **options: Any) -> Any:
 def _moved(layer: Any, peers: dict[Any, Any], options: dict[str, Any]) -> Any:
     Peer = peers.get(type(layer))
     if Peer is None:
-        known = ", ".join(f"{kind.__module__.partition('.')[0]}'s {kind.__name__}" for kind in peers)
+        known = ", ".join(f"{kind.__module__.partition('.')[0]}'s {own_name(kind)}" for kind in peers)
         raise TypeError(
             f"{_name_of(layer)} has no peer; it expected one of {known}. "
             "Of a wrapper (Bidirectional, TimeDistributed) move the layers inside it."
@@ -71,4 +72,4 @@ def _options(layer: Any) -> dict[str, Any]:
 
 
 def _name_of(layer: Any) -> str:
-    return f"a layer of type {type(layer).__module__}.{type(layer).__name__}"
+    return f"a layer of type {type(layer).__module__}.{own_name(type(layer))}"

@@ -8,9 +8,11 @@ import tensorflow as tf
 from models.layers.cell import Tensor
 from models.layers.equations.lstm import LSTMGates, LSTMState, lstm_step
 from models.layers.gated import GatedCell, GatedRecurrence
+from models.layers.in_place_of import in_place_of
 from models.layers.recurrence import OfCell
 
 
+@in_place_of(keras.layers.LSTMCell)
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTMCell(GatedCell):
     """One time step of slide S10; takes the place of keras.layers.LSTMCell.
@@ -41,6 +43,7 @@ class LSTMCell(GatedCell):
         return {**super().options(), "unit_forget_bias": self.unit_forget_bias}
 
 
+@in_place_of(keras.layers.LSTM, engine="auto")
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTM(GatedRecurrence):
     """Long short-term memory; takes the place of keras.layers.LSTM. State parts: h, c."""

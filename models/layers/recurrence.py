@@ -13,11 +13,12 @@ import tensorflow as tf
 
 from models.layers import engines
 from models.layers.cell import RecurrentCell
+from models.layers.in_place_of import own_name
 
 Tensor = Any
 log = logging.getLogger(__name__)
 
-LAYER_OPTIONS = ("name", "dtype", "trainable", "activity_regularizer")
+LAYER_OPTIONS = ("name", "dtype", "trainable", "autocast", "activity_regularizer", "input_shape", "input_dim")
 
 
 class OfCell:
@@ -36,8 +37,8 @@ class Recurrence(keras.layers.RNN):
     inputs [batch, time, features]; mask [batch, time] bool, False leaves the state as it was; initial_state a
     list of [batch, units], one for each part of the state, None means zeros: the start of a sequence.
     Returns [batch, units], or [batch, time, units] with return_sequences=True; with return_state=True the parts
-    of the last state follow. activations: `activation` and, with gates, `recurrent_activation`, by position as in
-    Keras. engine: how the steps are executed, "auto" takes the fastest that can run the layer.
+    of the last state follow. activations: `activation` and, with gates, `recurrent_activation`.
+    engine: how the steps are executed, "auto" takes the fastest that can run the layer.
     """
 
     Cell: ClassVar[type[RecurrentCell]]
@@ -121,7 +122,7 @@ class Recurrence(keras.layers.RNN):
         mask = tf.cast(mask, tf.bool)
         if not mask.shape.is_compatible_with(sequences.shape[:2]):
             raise ValueError(
-                f"{type(self).__name__} got a mask of shape {tuple(mask.shape)} for inputs of shape "
+                f"{own_name(type(self))} got a mask of shape {tuple(mask.shape)} for inputs of shape "
                 f"{tuple(sequences.shape)}; it expected {tuple(sequences.shape[:2])}, one value for each time step. "
                 "Pad both to the same length."
             )
@@ -131,13 +132,14 @@ class Recurrence(keras.layers.RNN):
         names = self.cell.State._fields
         if len(states) != len(names):
             raise ValueError(
-                f"{type(self).__name__} got {len(states)} initial states; it expected {len(names)}: {', '.join(names)}."
+                f"{own_name(type(self))} got {len(states)} initial states; it expected {len(names)}: "
+                f"{', '.join(names)}."
             )
         expected = tf.TensorShape([sequences.shape[0], self.units])
         for name, state in zip(names, states, strict=True):
             if not state.shape.is_compatible_with(expected):
                 raise ValueError(
-                    f"{type(self).__name__} got an initial state {name} of shape {tuple(state.shape)} for inputs of "
+                    f"{own_name(type(self))} got an initial state {name} of shape {tuple(state.shape)} for inputs of "
                     f"shape {tuple(sequences.shape)}; it expected {tuple(expected)}, a row for each sequence."
                 )
 
@@ -147,9 +149,14 @@ class Recurrence(keras.layers.RNN):
         """Keras's `RNN.call`; of no time steps, at which Keras would look, the initial state comes back."""
         if sequences.shape[1] != 0:
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
-        before = self.get_initial_state(tf.shape(sequences)[0]) if initial_state is None else initial_state
-        before = [tf.cast(part, self.compute_dtype) for part in before]
+        if initial_state is None:
+            initial_state = self.states if self.stateful else self.get_initial_state(tf.shape(sequences)[0])
+        before = list(initial_state) if keras.tree.is_nested(initial_state) else [initial_state]
+        before = [keras.ops.convert_to_tensor(part, self.compute_dtype) for part in before]
         self._check_states(sequences, before)
+        if self.stateful:
+            for kept, part in zip(self.states, before, strict=True):
+                kept.assign(part)
         outputs = tf.zeros([tf.shape(sequences)[0], 0, self.units], self.compute_dtype)
         output = outputs if self.return_sequences else before[0]
         return (output, *before) if self.return_state else output
@@ -158,7 +165,8 @@ class Recurrence(keras.layers.RNN):
         """All arguments, flat as in `keras.layers`, so that `from_config` makes an equal layer."""
         config = super().get_config()
         del config["cell"]
-        return {**config, **self.cell.options(), "engine": self.engine}
+        regularizer = keras.regularizers.serialize(self.activity_regularizer)
+        return {**config, **self.cell.options(), "activity_regularizer": regularizer, "engine": self.engine}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Recurrence":

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.layers.gru import GRU
+from models.layers.in_place_of import own_name
+from models.layers.known_activations import activation_name
 from models.layers.lstm import LSTM
 from models.layers.recurrence import Recurrence
 from models.layers.vanilla_rnn import VanillaRNN
@@ -103,8 +105,8 @@ def _form(Layer: type[Recurrence]) -> TorchForm:
     for ours, form in FORMS.items():
         if issubclass(Layer, ours):
             return form
-    known = ", ".join(ours.__name__ for ours in FORMS)
-    raise TypeError(f"{Layer.__name__} has no peer in torch.nn; it expected one of {known}.")
+    known = ", ".join(own_name(ours) for ours in FORMS)
+    raise TypeError(f"{own_name(Layer)} has no peer in torch.nn; it expected one of {known}.")
 
 
 def _arrays(form: TorchForm, state_dict: Mapping[str, Any], prefix: str, ending: str) -> dict[str, NDArray[Any]]:
@@ -166,7 +168,7 @@ def why_not_torch(layer: Recurrence, form: TorchForm) -> list[str]:
     reasons = []
     expected = {"tanh": form.activations, "sigm": ("sigmoid",)}
     for name, chosen in layer.cell.activations.items():
-        known = getattr(chosen, "__name__", "a function without a name")
+        known = activation_name(chosen)
         if known not in expected[name]:
             option = {"tanh": "activation", "sigm": "recurrent_activation"}[name]
             reasons.append(f"{option} is {known}, torch has {' or '.join(expected[name])}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from serving.batching.queue import Batch, Feeds, Queue, Reply
 from serving.clock import Clock
+from serving.time_left import TimeLeft
 
 Run = Callable[[Batch], None]
 
@@ -30,14 +31,18 @@ class Scheduler:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Ends the threads; nothing waits in a queue any more."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends the threads; nothing waits in a queue any more.
+
+        seconds: how long it waits for all of them together; one that still runs a batch ends after it. None: until
+        they have ended."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        left = TimeLeft(seconds)
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(left.seconds())
 
     def add_queue(self, queue: Queue, run: Run) -> None:
         """From now on batches of this queue are run by this function."""

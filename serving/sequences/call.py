@@ -14,6 +14,7 @@ from serving.sequences.contract import STATE, Contract, without
 from serving.sequences.joining import Step
 from serving.sequences.patience import Gone, Patience, never
 from serving.sequences.special_inputs import ID, START, STEP, SpecialInputs
+from serving.sequences.turns import Place
 from serving.servable import Servable
 from serving.signature import Signature
 
@@ -31,6 +32,7 @@ class Call:
     output_filter: Collection[str] = ()
     deadline_micros: int | None = None  # by the server's clock
     gone: Gone = never
+    place: Place | None = None  # in the line of its sequence, where it took one before it had a thread
 
     @property
     def patience(self) -> Patience:

@@ -11,6 +11,14 @@ class SequenceStateError(FailedPreconditionError):
     """The sequence is not in the state that the call needs; HTTP says 412."""
 
 
+class VersionGoneError(SequenceStateError):
+    """No version takes the sequence on."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 def _precondition(text: str) -> ServingError:
     return SequenceStateError(text)
 
@@ -94,10 +102,10 @@ def other_version(sequence: SequenceId, runs_on: int, model: str, asked: int) ->
     )
 
 
-def version_gone(sequence: SequenceId, version: int, model: str, reason: str) -> ServingError:
+def version_gone(sequence: SequenceId, version: int, model: str, reason: str) -> VersionGoneError:
     """The sequence's version is not loaded, and no other one takes it on."""
-    return _precondition(
-        f"Sequence {sequence} cannot go on: version {version} of model {model} is not loaded and {reason}"
+    return VersionGoneError(
+        f"Sequence {sequence} cannot go on: version {version} of model {model} is not loaded and {reason}", reason
     )
 
 

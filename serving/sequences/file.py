@@ -6,22 +6,26 @@ others are being written are written together."""
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from serving.clock import Clock
 from serving.errors import InvalidArgumentError, ServingError
 from serving.sequences import errors
+from serving.sequences.file_log import ends_of_transactions
 from serving.sequences.memory import MemoryStore
 from serving.sequences.record_bytes import from_bytes, to_bytes
 from serving.sequences.store import Change, Key, Record
 
 log = logging.getLogger(__name__)
 FILE, LOCK, DAMAGED = "sequences.db", "lock", "sequences.db.damaged"
+LOG = "-wal"  # behind the name of a database: SQLite's write-ahead log
 TABLE = """CREATE TABLE IF NOT EXISTS sequences (
     number INTEGER PRIMARY KEY, model TEXT, kind TEXT, id TEXT, record BLOB, UNIQUE (model, kind, id))"""
 # The names alone come from the index of UNIQUE, which has pages of its own: they outlive damage to a record.
@@ -69,6 +73,8 @@ class FileStore(MemoryStore):
             found, lost = self._read_all()
             if lost is not None:
                 self._set_aside(found, lost)
+            else:
+                self._shrink()
         except (OSError, sqlite3.Error) as error:
             raise InvalidArgumentError(f"sequence_store: {self._folder} cannot be used: {error}") from error
         super().write(sorted(found, key=_used))
@@ -91,7 +97,6 @@ class FileStore(MemoryStore):
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(f"PRAGMA synchronous = {'FULL' if self._always_sync else 'NORMAL'}")
             database.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG}")
-            database.execute(TABLE)
         except sqlite3.Error:
             database.close()
             raise
@@ -101,8 +106,11 @@ class FileStore(MemoryStore):
         """The records, and what was lost, as text; None when all is well."""
         found: list[Change] = []
         lost: list[str] = []
+        ends = ends_of_transactions(self._folder / f"{FILE}{LOG}")
         try:
             self._database = self._open()
+            self._look_at_log(ends)
+            self._database.execute(TABLE)
             for number, *name in self._database.execute(NAMES).fetchall():
                 key = _key(*name)
                 try:
@@ -119,6 +127,44 @@ class FileStore(MemoryStore):
             found += [change for change in self._salvaged() if change.key not in known]
             lost.append(f"sequences that cannot be named ({error})")
         return found, "; ".join(lost) or None
+
+    def _look_at_log(self, ends: Sequence[int]) -> None:
+        """Says what stands behind damage in the log, which SQLite passes over. ends: of its transactions.
+
+        Before anything is written: that would begin the log anew."""
+        assert self._database is not None
+        try:
+            _, taken, _ = self._database.execute("PRAGMA wal_checkpoint").fetchone()
+        except sqlite3.OperationalError:  # as on a full disk
+            return
+        lost = sum(end > taken for end in ends)
+        if not lost:
+            return
+        self._keep_log()
+        log.error(
+            "The last %d transactions of %s are lost, it is damaged (it is kept as %s): sequences are as they were "
+            "before them",
+            *(lost, self._folder / f"{FILE}{LOG}", f"{DAMAGED}{LOG}"),
+        )
+
+    def _keep_log(self) -> None:
+        """Until the next damage; SQLite removes or overwrites its own."""
+        kept = self._folder / f"{DAMAGED}{LOG}"
+        kept.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(self._folder / f"{FILE}{LOG}", kept)
+
+    def _shrink(self) -> None:
+        """Gives back the room of sequences that are no more, where that is most of the file."""
+        assert self._database is not None
+        (free,), (pages,) = (self._database.execute(f"PRAGMA {of}_count").fetchone() for of in ("freelist", "page"))
+        if 2 * free <= pages:
+            return
+        try:
+            self._database.execute("VACUUM")
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            log.warning("%s keeps the room of %d pages that are free: %s", self._folder / FILE, free, error)
 
     def _salvaged(self) -> Iterator[Change]:
         """The records that can be read from either end of the table, where its names cannot."""
@@ -144,12 +190,14 @@ class FileStore(MemoryStore):
     def _set_aside(self, found: Sequence[Change], lost: str) -> None:
         """Goes on in a new file with what was found; the damaged one stays beside it until the next."""
         log.error("Sequences are lost, %s is damaged (it is kept as %s): %s", self._folder / FILE, DAMAGED, lost)
+        self._keep_log()
         if self._database is not None:
             self._database.close()
         os.replace(self._folder / FILE, self._folder / DAMAGED)
-        for ending in ("-wal", "-shm"):
+        for ending in (LOG, "-shm"):
             (self._folder / f"{FILE}{ending}").unlink(missing_ok=True)
         self._database = self._open()
+        self._database.execute(TABLE)
         self._commit(found)
 
     def _record(self, key: Key, content: bytes) -> Record:

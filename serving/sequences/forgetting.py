@@ -12,7 +12,6 @@ from serving.sequences.patience import NOW, Patience
 from serving.sequences.settings import ModelSettings
 from serving.sequences.store import Change, Key, Record, Store
 from serving.sequences.turns import Turns
-from serving.sequences.versions import Versions
 
 log = logging.getLogger(__name__)
 SECOND = 1_000_000  # microseconds
@@ -26,14 +25,12 @@ class Forgetting:
         self,
         store: Store,
         turns: Turns,
-        versions: Versions,
         settings: ModelSettings,
         metrics: SequenceMetrics,
         clock: Clock,
     ) -> None:
         self._store = store
         self._turns = turns
-        self._versions = versions
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
@@ -77,7 +74,6 @@ class Forgetting:
         (error,) = self._store.write([Change(key, None, goes_on=True)])
         if error is not None:
             raise error
-        self._versions.forget(key)
         if reason is not None:
             self._metrics.ended.add(key.model, reason)
 

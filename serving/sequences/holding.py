@@ -34,6 +34,7 @@ class Held:
     record: Record  # as the store would have it; step -1 before the first one
     turn: ExitStack
     is_new: bool  # the store does not know it, it is only counted there
+    kept: Record | None = None  # of a known one, as the store has it
     counted: bool = False  # a new one, on the version of its record
     began: bool = False  # it counts as started
 
@@ -93,7 +94,7 @@ class Holding:
             if record is None or record.ended:
                 self._store.release(key)
                 raise errors.not_found()
-            return Held(key, spec, record, turn.pop_all(), is_new=False)
+            return Held(key, spec, record, turn.pop_all(), is_new=False, kept=record)
 
     @contextmanager
     def loaded(self, model: str, version: int) -> Iterator[Servable | None]:
@@ -116,14 +117,19 @@ class Holding:
         """The version on which it goes on, which may be another one than before: then it is on that one from now on.
 
         Raises FAILED_PRECONDITION or NOT_FOUND when none takes it."""
-        with self._versions.of_sequence(held.spec, held.key, held.record) as servable:
-            moves = held.counted and held.record.version != servable.version
-            if moves:
-                self._uncount(held)
-            held.record = held.record._replace(version=servable.version)
-            if moves:
-                self._count(held)
-            yield servable
+        try:
+            with self._versions.of_sequence(held.spec, held.key, held.record) as servable:
+                moves = held.counted and held.record.version != servable.version
+                if moves:
+                    self._uncount(held)
+                held.record = held.record._replace(version=servable.version)
+                if moves:
+                    self._count(held)
+                yield servable
+        except errors.VersionGoneError as error:
+            if held.kept is not None:
+                self._versions.stays_gone(held.key, held.kept, error)
+            raise
 
     def put_back(self, held: Held) -> None:
         """The call has ended, the sequence goes on: the store learns of its steps. Raises what the store raises."""
@@ -144,7 +150,6 @@ class Holding:
                 (error,) = self._store.write([Change(held.key, None)])
                 if error is not None:
                     raise error
-            self._versions.forget(held.key)
             self._metrics.ended.add(held.key.model, END)
         finally:
             self._let_go(held)
@@ -153,10 +158,8 @@ class Holding:
         """The call has failed: the sequence is as it was before it, and a new one never was."""
         try:
             self._store.release(held.key)
-            if held.is_new:
-                self._versions.forget(held.key)
-                if held.began:
-                    self._metrics.ended.add(held.key.model, END)
+            if held.is_new and held.began:
+                self._metrics.ended.add(held.key.model, END)
         finally:
             self._let_go(held)
 

@@ -25,6 +25,7 @@ class MemoryStore(Store):
     """Records in dictionaries."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._models: dict[str, _Model] = {}
 

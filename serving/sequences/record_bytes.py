@@ -13,17 +13,18 @@ from serving import tensor_proto
 from serving.sequences.store import Answer, Key, Layout, Record
 
 HEAD = struct.Struct("<IqqdBIII")  # checksum, version, step, seconds of last use, flags, sizes of the parts that follow
-ENDED, ANSWERED = 1, 2  # flags
+ENDED, ANSWERED, GONE = 1, 2, 4  # flags; with GONE the reason stands behind the parts
 
 
 def to_bytes(key: Key, record: Record, used_seconds: float) -> bytes:
     """The record of this sequence; used_seconds: its last use since 1970."""
     layout = _layout_bytes(record.layout)
     answer = b"" if record.answer is None else _answer_bytes(record.answer)
-    flags = ENDED * record.ended + ANSWERED * (record.answer is not None)
+    gone = record.gone.encode()
+    flags = ENDED * record.ended + ANSWERED * (record.answer is not None) + GONE * bool(gone)
     sizes = (len(layout), len(record.state), len(answer))
     head = HEAD.pack(0, record.version, record.step, used_seconds, flags, *sizes)
-    rest = b"".join((head[4:], layout, record.state, answer))
+    rest = b"".join((head[4:], layout, record.state, answer, gone))
     return struct.pack("<I", _checksum(key, rest)) + rest
 
 
@@ -34,12 +35,13 @@ def from_bytes(key: Key, content: bytes) -> tuple[Record, float]:
     if len(content) < HEAD.size:
         raise ValueError(f"{len(content)} bytes")
     checksum, version, step, used, flags, *sizes = HEAD.unpack_from(content)
-    if checksum != _checksum(key, content[4:]) or len(content) != HEAD.size + sum(sizes):
-        raise ValueError("the checksum does not fit")
     ends = np.cumsum([HEAD.size, *sizes]).tolist()
+    gone = content[ends[-1] :] if flags & GONE else b""
+    if checksum != _checksum(key, content[4:]) or len(content) != ends[-1] + len(gone):
+        raise ValueError("the checksum does not fit")
     layout, state, answer = (content[begin:end] for begin, end in pairwise(ends))
     kept = _answer(answer) if flags & ANSWERED else None
-    return Record(version, step, state, _layout(layout), kept, 0, bool(flags & ENDED)), used
+    return Record(version, step, state, _layout(layout), kept, 0, bool(flags & ENDED), gone.decode()), used
 
 
 def _checksum(key: Key, rest: bytes) -> int:

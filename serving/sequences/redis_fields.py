@@ -1,8 +1,9 @@
 """A record as the fields of a Redis hash: states and answer as serialised TensorProtos, which any language can read.
 
 `version`, `index` (of the last completed step), `ended`, `layout` (states in the order of their bytes, as JSON),
-`state_<name>` for each state, `answer_version` and `answer:<output>` for the kept answer; Redis adds `used` (moment of
-the last successful call, microseconds since 1970) and `fence` (who wrote it)."""
+`gone` (why no version takes it on, where none does), `state_<name>` for each state, `answer_version` and
+`answer:<output>` for the kept answer; Redis adds `used` (moment of the last successful call, microseconds since 1970)
+and `fence` (who wrote it)."""
 
 import json
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ def to_fields(record: Record) -> list[bytes | str | int]:
     for part in _parts(record.layout):
         array = np.frombuffer(record.state[part.begin : part.end], part.dtype).reshape(1, *part.shape)
         fields += [part.alias, tensor_proto.encode(array, as_content=True).SerializeToString()]
+    if record.gone:
+        fields += [b"gone", record.gone]
     if record.answer is not None:
         fields += [b"answer_version", record.answer.version]
         for alias, array in record.answer.outputs.items():
@@ -53,7 +56,8 @@ def from_fields(fields: Mapping[bytes, bytes], used_micros: int) -> Record:
         outputs = {name.removeprefix(ANSWER).decode(): _decoded(fields[name]) for name in aliases}
         answer = Answer(int(fields[b"answer_version"]), outputs)
     version, step, ended = (int(fields[name]) for name in (b"version", b"index", b"ended"))
-    return Record(version, step, state, layout, answer, used_micros, bool(ended))
+    gone = fields.get(b"gone", b"").decode()
+    return Record(version, step, state, layout, answer, used_micros, bool(ended), gone)
 
 
 def _decoded(content: bytes) -> np.ndarray:

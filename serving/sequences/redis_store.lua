@@ -19,24 +19,28 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
-local function uncount(member)
+local function uncount(member)  -- whether it was live
   local size = redis.call('HGET', sizes, member)
-  if not size then return end
+  if not size then return false end
   local bytes, version = string.match(size, '^(%d+) (%-?%d+)$')
   redis.call('HINCRBY', totals, 'bytes', '-' .. bytes)
-  if redis.call('ZREM', live, member) == 1 then
+  local was_live = redis.call('ZREM', live, member) == 1
+  if was_live then
     if redis.call('HINCRBY', totals, version, -1) <= 0 then redis.call('HDEL', totals, version) end
   else
     redis.call('ZREM', ended, member)
   end
   redis.call('HDEL', sizes, member)
+  return was_live
 end
 
-local function uncount_expired(prefix, of, lifetime)  -- lifetime: microseconds, 0 for ever
-  if lifetime == 0 then return end
+local function uncount_expired(prefix, of, lifetime)  -- lifetime: microseconds, 0 for ever; those that were live
+  local found = {}
+  if lifetime == 0 then return found end
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', of, '-inf', text(now() - lifetime))) do
-    if redis.call('EXISTS', prefix .. member) == 0 then uncount(member) end
+    if redis.call('EXISTS', prefix .. member) == 0 and uncount(member) then found[#found + 1] = member end
   end
+  return found
 end
 
 local function mine(token)
@@ -51,7 +55,8 @@ end
 local calls = {}
 
 -- member, server, milliseconds of the lease -> {0, microseconds until the other's lease runs out}
--- or {fencing number, now, field, value, ...}
+-- or {fencing number, now, field, value, ...}; without a sequence {fencing number, now}, with 'expired' behind them for
+-- one that was live until Redis forgot it
 function calls.take(member, server, milliseconds)
   local holder = redis.call('GET', lease)
   if holder then
@@ -62,7 +67,7 @@ function calls.take(member, server, milliseconds)
   local fence = redis.call('INCR', fences)
   hold(text(fence) .. ':' .. server, milliseconds)
   local fields = redis.call('HGETALL', sequence)
-  if #fields == 0 then uncount(member) end
+  if #fields == 0 and uncount(member) then fields = {'expired'} end
   return {fence, now(), unpack(fields)}
 end
 
@@ -95,9 +100,12 @@ function calls.put(member, token, keep, age, lifetime, bytes, version, is_ended,
   return 1
 end
 
--- token, milliseconds
-function calls.renew(token, milliseconds)
-  if mine(token) then hold(token, milliseconds) end
+-- token, milliseconds, member, microseconds after which a start counts no more: a call may hold a new one for long
+function calls.renew(token, milliseconds, member, microseconds)
+  if mine(token) then
+    hold(token, milliseconds)
+    redis.call('ZADD', starting, 'XX', text(now() + microseconds), member)
+  end
   return 1
 end
 
@@ -108,14 +116,15 @@ function calls.release(token)
 end
 
 -- member, most sequences, microseconds after which it counts no more, prefix of the sequences' keys, lifetimes of live
--- and ended ones in microseconds -> 1, or 0 when there are as many already
+-- and ended ones in microseconds -> {1, or 0 when there are as many already; {members that were live until Redis forgot
+-- them}}
 function calls.reserve(member, most, microseconds, prefix, lifetime, lifetime_ended)
-  uncount_expired(prefix, live, tonumber(lifetime))
+  local expired = uncount_expired(prefix, live, tonumber(lifetime))
   uncount_expired(prefix, ended, tonumber(lifetime_ended))
   redis.call('ZREMRANGEBYSCORE', starting, '-inf', text(now()))
-  if redis.call('ZCARD', live) + redis.call('ZCARD', starting) >= tonumber(most) then return 0 end
+  if redis.call('ZCARD', live) + redis.call('ZCARD', starting) >= tonumber(most) then return {0, expired} end
   redis.call('ZADD', starting, text(now() + microseconds), member)
-  return 1
+  return {1, expired}
 end
 
 -- member

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 3.0
 FIRST_PAUSE_MICROS, LONGEST_PAUSE_MICROS = 1_000, 50_000  # between two tries to get a lease
 START_MICROS = 60_000_000  # so long a start counts whose server is lost
+EXPIRED = b"expired"
 
 
 class RedisStore(Store):
@@ -34,6 +35,7 @@ class RedisStore(Store):
         self, url: str, clock: Clock, settings: Callable[[str], Settings], lease_seconds: float = LEASE_SECONDS
     ) -> None:
         """settings: of a model. Raises INVALID_ARGUMENT for a URL that does not parse."""
+        super().__init__()
         self._redis = RedisCalls(url)
         self._clock = clock
         self._settings = settings
@@ -64,6 +66,9 @@ class RedisStore(Store):
         while True:
             call = ScriptCall(key.model, key, "take", (member(key), self._server, self._lease_ms))
             fence, number, *fields = self._redis.one(call)
+            if fields == [EXPIRED]:
+                fields = []
+                self.expired(key)
             if fence:
                 self._leases.add(key, f"{fence}:{self._server}".encode())
             over = patience.over(self._clock.micros()) if waited or not fence else None
@@ -126,7 +131,10 @@ class RedisStore(Store):
             self._redis.run([ScriptCall(key.model, key, "release", (token,))])
 
     def _renew(self, held: Mapping[Key, Lease]) -> None:
-        calls = [ScriptCall(key.model, key, "renew", (lease.token, self._lease_ms)) for key, lease in held.items()]
+        calls = [
+            ScriptCall(key.model, key, "renew", (lease.token, self._lease_ms, member(key), START_MICROS))
+            for key, lease in held.items()
+        ]
         for key, answer in zip(held, self._redis.run(calls), strict=True):
             if isinstance(answer, ServingError):
                 log.warning(
@@ -141,7 +149,10 @@ class RedisStore(Store):
         settings = self._settings(key.model)
         lifetimes = [seconds * 1_000_000 for seconds in (settings.gone_after_seconds, settings.retain_ended_seconds)]
         arguments = (member(key), most, START_MICROS, prefix(key.model), *lifetimes)
-        if not self._redis.one(ScriptCall(key.model, None, "reserve", arguments)):
+        made, expired = self._redis.one(ScriptCall(key.model, None, "reserve", arguments))
+        for one in expired:
+            self.expired(key_of(key.model, one))
+        if not made:
             raise errors.too_many()
         self._starting[key] = version
         self._starting_versions[key.model, version] += 1

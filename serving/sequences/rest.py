@@ -1,5 +1,7 @@
 """The special inputs of a REST Predict, and the document without them."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +18,7 @@ from serving.sequences.special_inputs import CONTROL, ID, SPECIAL, STEP, Special
 from serving.signature import Signature
 
 DTYPES = {ID: np.uint64, CONTROL: np.uint32, STEP: np.int64}
+ID_IN_BODY = re.compile(rb'"%s"\s*:\s*\[?\s*([0-9]+|"(?:[^"\\]|\\.)*")' % ID.encode())
 
 
 class RestInputs:
@@ -60,6 +63,15 @@ def inputs_of(document: Document) -> RestInputs | None:
         if all(isinstance(row, dict) for row in rows) and any(alias in row for row in rows for alias in SPECIAL):
             return RestInputs(document, form, rows)
     return None
+
+
+def id_in(body: bytes) -> int | str | None:
+    """The id as a body has it that is not parsed yet; None where it cannot be told, as when it is in base64."""
+    found = ID_IN_BODY.search(body)
+    try:
+        return (json.loads(found[1]) or None) if found is not None else None
+    except ValueError:
+        return None
 
 
 def _without_special(row: dict[str, Any]) -> dict[str, Any]:

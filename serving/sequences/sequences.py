@@ -1,7 +1,7 @@
 """The sequences of a server: which call starts, goes on, repeats and ends one."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -18,11 +18,11 @@ from serving.sequences.forgetting import Forgetting
 from serving.sequences.holding import Holding, new_key
 from serving.sequences.joining import Joiner, Step
 from serving.sequences.metrics import END as ENDED
-from serving.sequences.metrics import VERSION, SequenceMetrics
+from serving.sequences.metrics import IDLE, VERSION, SequenceMetrics
 from serving.sequences.settings import ModelSettings
 from serving.sequences.special_inputs import END, GO_ON, START, SpecialInputs
 from serving.sequences.store import Answer, Change, Key, Record, Store
-from serving.sequences.turns import Turns
+from serving.sequences.turns import Place, Turns
 from serving.sequences.versions import Versions
 from serving.servable import Servable
 from serving.server_metrics import ServerMetrics
@@ -47,9 +47,10 @@ class Sequences:
         self._clock = clock
         self._server_metrics = metrics
         self._metrics = SequenceMetrics(metrics, store)
+        store.expired = lambda key: self._metrics.ended.add(key.model, IDLE)
         self._turns = Turns()
         self.versions = Versions(manager, labels, store, settings, clock)
-        self._forgetting = Forgetting(store, self._turns, self.versions, settings, self._metrics, clock)
+        self._forgetting = Forgetting(store, self._turns, settings, self._metrics, clock)
         self.holding = Holding(store, self._turns, self.versions, self._forgetting, settings, self._metrics, clock)
         self._joiners: WeakKeyDictionary[Servable, Joiner] = WeakKeyDictionary()
 
@@ -99,18 +100,35 @@ class Sequences:
                 if self._contract(call, servable) is None:
                     return None
                 key = self._key_of_start(call, special)
-                most = self._settings[key.model].max_waiting
-                with self._turns.turn(
-                    key, starts=True, step=special.step, most_waiting=most, seconds=self._seconds(call), gone=call.gone
-                ):
+                with self._turn(call, special, key):
                     answer = self._start_in_turn(call, special, key, servable)
                 if answer is not None:
                     return answer
         raise NotFoundError(f"Servable not found for request: Latest({call.spec.name})")
 
-    def _seconds(self, call: Call) -> float | None:
-        """How long the call may wait for its turn."""
-        return None if call.deadline_micros is None else max(call.deadline_micros - self._clock.micros(), 0) / 1e6
+    def _turn(self, call: Call, special: SpecialInputs, key: Key) -> AbstractContextManager[None]:
+        """The call's turn in its sequence."""
+        deadline = call.deadline_micros
+        return self._turns.turn(
+            key,
+            starts=special.control == START,
+            ends=special.control == END,
+            step=special.step,
+            most_waiting=self._settings[key.model].max_waiting,
+            seconds=None if deadline is None else max(deadline - self._clock.micros(), 0) / 1e6,
+            gone=call.gone,
+            place=call.place,
+        )
+
+    def arrive(self, model: str, sequence: int | str | None) -> Place | None:
+        """The place of a call that goes to a thread, for `Call.place`: calls of its sequence that come later run behind
+        it. To be withdrawn when the call is over. None without an id."""
+        return None if sequence is None else self._turns.arrive(Key(model, sequence))
+
+    def withdraw(self, place: Place | None) -> None:
+        """The call is over."""
+        if place is not None:
+            self._turns.withdraw(place)
 
     def deadline(self, timeout_ms: int | None) -> int | None:
         """The moment when a call of so many milliseconds is late; None without a limit."""
@@ -157,14 +175,10 @@ class Sequences:
         if special.id is None:
             return self._refuse(call, errors.no_id())
         key = Key(call.spec.name, special.id)
-        ends = special.control == END
-        most = self._settings[key.model].max_waiting
-        with self._turns.turn(
-            key, ends=ends, step=special.step, most_waiting=most, seconds=self._seconds(call), gone=call.gone
-        ) as line:
+        with self._turn(call, special, key):
             record = self._forgetting.read(key, call.patience)
             try:
-                answer, line.ended = self._go_on_in_turn(call, special, key, record)
+                answer = self._go_on_in_turn(call, special, key, record)
             except BaseException:
                 self._store.release(key)
                 raise
@@ -172,31 +186,31 @@ class Sequences:
             return self._refuse(call, errors.not_found())
         return answer
 
-    def _go_on_in_turn(
-        self, call: Call, special: SpecialInputs, key: Key, record: Record | None
-    ) -> tuple[Answer | None, bool]:
-        """The answer, None without a sequence to go on; and whether it has ended."""
+    def _go_on_in_turn(self, call: Call, special: SpecialInputs, key: Key, record: Record | None) -> Answer | None:
+        """The answer; None without a sequence to go on."""
         ends, step = special.control == END, special.step
         if record is None or (record.ended and not (ends and step == record.step)):
             self._store.release(key)
-            return None, False
+            return None
         if step is not None:
             if step == record.step:
-                return self._repeat(key, record, step), record.ended
+                return self._repeat(key, record, step)
             if step != record.step + 1:
                 raise errors.out_of_order(key.id, step, record.step)
         try:
             with self.versions.of_sequence(call.spec, key, record) as servable:
                 if ends and not call.aliases:
-                    return self._end_without_run(special, key, record, servable), True
+                    return self._end_without_run(special, key, record, servable)
                 answer = self._run(call, special, key, servable, record)
-        except ServingError:
-            if ends and self.versions.gone(key):
+        except errors.VersionGoneError as error:
+            if ends:
                 self._forgetting.forget(key, VERSION)
+            else:
+                self.versions.stays_gone(key, record, error)
             raise
         if ends:
             self._ended(key)
-        return answer, ends
+        return answer
 
     def _repeat(self, key: Key, record: Record, step: int) -> Answer:
         """The kept answer once more."""
@@ -222,7 +236,6 @@ class Sequences:
 
     def _ended(self, key: Key) -> None:
         self._metrics.ended.add(key.model, ENDED)
-        self.versions.forget(key)
         self._forgetting.ended(key.model)
 
     def _run(self, call: Call, special: SpecialInputs, key: Key, servable: Servable, record: Record | None) -> Answer:

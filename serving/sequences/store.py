@@ -3,7 +3,7 @@
 A store is asked for one sequence by one thread at a time: the turns see to that within a server."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +48,7 @@ class Record(NamedTuple):
     answer: Answer | None  # of that step, where it came with its index
     used_micros: int  # moment of the last successful call
     ended: bool = False  # kept only for repeats of its end
+    gone: str = ""  # why no version takes it on any more
 
     @property
     def nbytes(self) -> int:
@@ -67,6 +68,9 @@ class Store(ABC):
     """Keeps records. Methods raise UNAVAILABLE when it cannot be reached or written."""
 
     reads_at_once = True  # without waiting for a machine or another server
+
+    def __init__(self) -> None:
+        self.expired: Callable[[Key], object] = lambda key: None  # told of idle ones that the store forgot
 
     @abstractmethod
     def read(self, key: Key, patience: Patience = FOREVER) -> Record | None:

@@ -1,8 +1,8 @@
 """On which version a sequence goes on, and how long a version stays that was given up."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
 
 from serving.calls.model_spec import ModelSpec
 from serving.clock import Clock
@@ -11,17 +11,13 @@ from serving.labels import Labels
 from serving.manager import Manager
 from serving.sequences import errors
 from serving.sequences.contract import Contract, contract_of, why_not_carried
+from serving.sequences.errors import VersionGoneError
 from serving.sequences.settings import CARRY, DRAIN, FAIL, ModelSettings
-from serving.sequences.store import Key, Record, Store
+from serving.sequences.store import Change, Key, Record, Store
 from serving.servable import Servable
 
-
-class _Gone(NamedTuple):
-    """Why a sequence cannot go on, and where it was: another server of a shared store may have taken it further."""
-
-    version: int
-    step: int
-    reason: str
+log = logging.getLogger(__name__)
+NEVER_SERVED = "this server has not had it since its start"
 
 
 class Versions:
@@ -33,7 +29,6 @@ class Versions:
         self._store = store
         self._settings = settings
         self._clock = clock
-        self._gone: dict[Key, _Gone] = {}  # sequences that cannot go on
 
     def holds(self, model: str, version: int, since_micros: int) -> bool:
         """Whether a version that was given up at that moment stays for its sequences."""
@@ -46,6 +41,18 @@ class Versions:
             return self._store.live(model, version) > 0
         except ServingError:
             return True  # the store does not answer just now
+
+    def needed(self, model: str, versions: Mapping[int, str]) -> Mapping[int, str]:
+        """Of versions (number -> folder) that are not wanted when the server starts, those that stay for the sequences
+        of servers before it."""
+        settings = self._settings[model]
+        if settings.on_version_change != DRAIN or not settings.drain_seconds:
+            return {}
+        try:
+            return {version: folder for version, folder in versions.items() if self._store.live(model, version)}
+        except ServingError as error:
+            log.warning("Versions of %s that sequences may need are not looked for: %s", model, error.message)
+            return {}
 
     @contextmanager
     def of_start(self, spec: ModelSpec) -> Iterator[Servable]:
@@ -68,7 +75,7 @@ class Versions:
         Raises FAILED_PRECONDITION when that is not the one asked for, or when no version takes it on; NOT_FOUND when
         there is no version at all."""
         asked = spec.resolved_version(self._labels)
-        if self._why_gone(key, record) is None:
+        if not record.gone:
             with self._kept(key, record, asked) as servable:
                 if servable is not None:
                     yield servable
@@ -98,48 +105,44 @@ class Versions:
     def _carried(self, key: Key, record: Record, asked: int | None) -> Iterator[Servable]:
         """The version that the call resolves to, if it can take the state."""
         if self._manager.available(key.model):
-            reason = self._why_gone(key, record) or self._why_never_carried(key.model)
+            reason = record.gone or self._why_never_carried(key.model, record.version)
             if reason is not None:
-                raise self._lost(key, record, reason)
+                raise errors.version_gone(key.id, record.version, key.model, reason)
         with self._manager.use(key.model, asked, starting=True) as servable:
             reason = why_not_on(servable, record)
             if reason is not None:
-                raise self._lost(key, record, reason)
+                raise errors.version_gone(key.id, record.version, key.model, reason)
             yield servable
 
-    def _why_never_carried(self, model: str) -> str | None:
+    def _why_never_carried(self, model: str, version: int) -> str | None:
         settings = self._settings[model]
         if settings.on_version_change == CARRY:
             return None
         if settings.on_version_change == FAIL:
             return f"on_version_change is {FAIL}"
+        if not self._manager.served(model, version):
+            return NEVER_SERVED
         return f"its drain time of {settings.drain_seconds} s has passed"
-
-    def _lost(self, key: Key, record: Record, reason: str) -> ServingError:
-        """The error; the sequence stays in that condition."""
-        self._gone[key] = _Gone(record.version, record.step, reason)
-        return errors.version_gone(key.id, record.version, key.model, reason)
-
-    def _why_gone(self, key: Key, record: Record) -> str | None:
-        """Why an earlier call has found that it cannot go on."""
-        found = self._gone.get(key)
-        return found.reason if found is not None and found[:2] == (record.version, record.step) else None
 
     def is_gone(self, spec: ModelSpec, key: Key, record: Record) -> bool:
         """Whether the sequence cannot go on, so that a new one may start in its place."""
         try:
             with self.of_sequence(spec, key, record):
                 return False
+        except VersionGoneError:
+            return True
         except ServingError:
-            return key in self._gone
+            return bool(record.gone)
 
-    def gone(self, key: Key) -> bool:
-        """Whether a call has found that it cannot go on."""
-        return key in self._gone
+    def stays_gone(self, key: Key, record: Record, error: VersionGoneError) -> None:
+        """By the call whose turn it is: keeps that the sequence cannot go on, whatever versions come.
 
-    def forget(self, key: Key) -> None:
-        """The sequence is no more."""
-        self._gone.pop(key, None)
+        Not where servers share it, and another one may have its version: one that is late, or drains it longer."""
+        shared = not self._store.reads_at_once
+        drains = self._settings[key.model].on_version_change == DRAIN
+        if record.gone or (shared and (drains or not self._manager.served(key.model, record.version))):
+            return
+        self._store.write([Change(key, record._replace(gone=error.reason), goes_on=True)])  # else the next call tries
 
 
 def why_not_on(servable: Servable, record: Record) -> str | None:

@@ -31,11 +31,11 @@ class ConfigFileSource:
         """Begins to poll: at once, and then after each period."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the polling."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends the polling. seconds: the longest wait for a read of a disk that does not answer, None for no limit."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(seconds)
 
     def poll(self) -> None:
         """Reads and applies the file once."""

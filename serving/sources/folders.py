@@ -9,14 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from serving.clock import Clock
 from serving.errors import ServingError
 from serving.model_config import ModelConfig
-from serving.sources.versions import wanted_versions
+from serving.sources.versions import versions
 
 log = logging.getLogger(__name__)
-Aspire = Callable[[str, Mapping[int, str]], None]
+Aspire = Callable[[str, Mapping[int, str], Mapping[int, str]], None]
+Needed = Callable[[str, Mapping[int, str]], Mapping[int, str]]
 
 
 class FolderSource:
-    """Tells the manager, through `aspire(name, {version: folder})`, which versions of each model should be served.
+    """Tells the manager, through `aspire(name, {version: folder}, {})`, which versions of each model should be served.
+
+    Of the versions that are there beside these, `needed(name, {version: folder})` is asked at the first look at a model
+    for those that something still needs, from before the server was started: the last argument of `aspire`.
 
     All models share one look, and one base path that is absent makes the whole look fail: nothing changes then for
     any model. period_seconds: 0 means that only a changed list is looked at, once; negative means no look at all."""
@@ -25,7 +29,9 @@ class FolderSource:
         self._aspire = aspire
         self._period_seconds = period_seconds
         self._clock = clock
+        self.needed: Needed = lambda name, others: {}
         self._models: tuple[ModelConfig, ...] = ()
+        self._looked_at: set[str] = set()
         self._lock = threading.Lock()  # one look at a time, and none while the list changes
         self._wake = threading.Event()
         self._stopping = False
@@ -37,7 +43,7 @@ class FolderSource:
             dropped = {m.name for m in self._models} - {m.name for m in models}
             self._models = tuple(models)
             for name in dropped:
-                self._aspire(name, {})
+                self._aspire(name, {}, {})
         self._wake.set()
         if self._thread is None and self._period_seconds >= 0:
             self._thread = threading.Thread(target=self._run, name="folder-source", daemon=True)
@@ -47,19 +53,21 @@ class FolderSource:
         """One look at all base paths."""
         with self._lock:
             try:
-                found = {model.name: wanted_versions(model) for model in self._models}
+                found = {model.name: versions(model) for model in self._models}
             except ServingError as error:
                 log.error("FileSystemStoragePathSource encountered a filesystem access error: %s", error.message)
                 return
-            for name, versions in found.items():
-                self._aspire(name, versions)
+            for name, (wanted, others) in found.items():
+                self._aspire(name, wanted, {} if name in self._looked_at else self.needed(name, others))
+                self._looked_at.add(name)
 
-    def stop(self) -> None:
-        """Ends the polling; nothing is given up."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends the polling; nothing is given up. seconds: the longest wait for a look at a disk that does not answer,
+        None for no limit."""
         self._stopping = True
         self._wake.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._stopping:

@@ -10,10 +10,11 @@ from serving.errors import ServingError, from_os
 from serving.model_config import ModelConfig, VersionPolicy
 
 log = logging.getLogger(__name__)
+Folders = dict[int, str]  # version -> folder
 
 
-def wanted_versions(model: ModelConfig) -> dict[int, str]:
-    """Version -> folder, of those versions under the model's base path that its policy wants.
+def versions(model: ModelConfig) -> tuple[Folders, Folders]:
+    """Those versions under the model's base path that its policy wants, and the others that are there.
 
     Raises NOT_FOUND when the base path is absent. Names that are no int64 are passed over."""
     try:
@@ -38,10 +39,12 @@ def wanted_versions(model: ModelConfig) -> dict[int, str]:
     for version, same in children.items():
         if len(same) > 1:
             log.warning("Servable %s has version %d more than once: %s", model.name, version, ", ".join(same))
-    return {
+    wanted = {
         version: os.path.join(model.base_path, _one(children, version, model.policy))
         for version in _chosen(model.name, set(children), model.policy)
     }
+    others = {version: same[-1] for version, same in children.items() if version not in wanted}
+    return wanted, {version: os.path.join(model.base_path, name) for version, name in others.items()}
 
 
 def _version(name: str) -> int | None:

@@ -13,6 +13,7 @@ from serving.log import log_unexpected
 from serving.sequences.sequences import Sequences
 from serving.servable import Servable
 from serving.streams.drawing import NONE, draw
+from serving.streams.events import STOPPING
 from serving.streams.stream import Stream
 from serving.streams.text_model import LOGITS, TextModel, text_model
 
@@ -41,14 +42,15 @@ class Driver:
             else:
                 self._changed.notify()
 
-    def stop(self) -> None:
-        """Ends its streams, as if their clients had gone."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends its streams; the sequences that they went on from are as they were before. seconds: the longest wait
+        for a run, None for no limit."""
         with self._changed:
             streams, thread = list(self._streams), self._thread
         for stream in streams:
-            stream.outbox.close()
+            stream.outbox.close(STOPPING)
         if thread is not None:
-            thread.join()
+            thread.join(seconds)
 
     def _wake(self) -> None:
         with self._changed:

@@ -1,12 +1,15 @@
 """What a stream sends, and the place where it waits until its client takes it."""
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from serving.errors import ServingError
+from serving.errors import CancelledError, ServingError, UnavailableError
 
 MOST_WAITING = 64  # events; a stream whose client takes none goes no further
+GONE = CancelledError("The client has gone before its text had ended.")
+STOPPING = UnavailableError("The server is shutting down.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ class Outbox:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         """wake: tells the taker, from any thread, that there is something to look at."""
-        self.closed = False  # nobody takes anything any more
+        self.closed: ServingError | None = None  # why nobody takes anything any more
         self.changed: Callable[[], None] = _nothing  # tells the maker that there is room again, or that it is closed
         self._wake = wake
         self._events: deque[Event] = deque()
         self._awaited = False  # the maker waits for room
+        self._closing = threading.Lock()
 
     @property
     def empty(self) -> bool:
@@ -74,9 +78,11 @@ class Outbox:
             self.changed()
         return taken
 
-    def close(self) -> None:
-        """The client has gone, or has all it wants."""
-        self.closed = True
+    def close(self, why: ServingError) -> None:
+        """Nobody takes anything any more. The first reason counts: GONE where the client has gone, or has all it wants;
+        STOPPING; or the error that has ended the call."""
+        with self._closing:
+            self.closed = self.closed or why
         self.changed()
         self._wake()
 

@@ -8,20 +8,23 @@ from typing import Any
 
 import grpc
 
-from serving.errors import InternalError, InvalidArgumentError, ServingError
+from serving.errors import DeadlineExceededError, InternalError, InvalidArgumentError, ServingError
 from serving.grpc_api import GRPC_STATUS, remaining_ms, shortened
 from serving.grpc_messages import model_spec
 from serving.log import log_unexpected
 from serving.observing import Observer, Request
 from serving.protos import GenerateRequest, GenerateResponse
+from serving.sequences.patience import LATE
 from serving.server_metrics import ServerMetrics
 from serving.streams.asking import Asked
-from serving.streams.events import Done, Event, Failed, Outbox, Token
-from serving.streams.rest import API, GONE
+from serving.streams.events import GONE, Done, Event, Failed, Outbox, Token
+from serving.streams.rest import API
 from serving.streams.streams import Streams
 
 SERVICE = "seqzoo.serving.TextService"
 MOST_AT_ONCE = 512  # streams; each has a thread of its own, so that none waits for the threads of other calls
+SENT_MS = 50  # about as long as a call is under way to the server, and its end behind it
+TOO_LATE = DeadlineExceededError(LATE)
 PLAIN = ("prompt", "max_tokens", "temperature", "top_k", "seed", "keep")
 
 
@@ -75,9 +78,14 @@ class TextService:
         spec = seen.spec = model_spec(request)
         changed = threading.Event()
         outbox = Outbox(changed.set)
-        context.add_callback(outbox.close)
+        timeout_ms = remaining_ms(context)
+
+        def over() -> None:
+            outbox.close(TOO_LATE if is_late(context, timeout_ms) else self._streams.why_gone())
+
+        context.add_callback(over)
         try:
-            self._streams.open(spec, asked_of(request), outbox, remaining_ms(context))
+            self._streams.open(spec, asked_of(request), outbox, timeout_ms)
             while True:
                 changed.clear()
                 for event in outbox.take():
@@ -86,11 +94,20 @@ class TextService:
                     yield response(event)
                     if isinstance(event, Done):
                         return
-                if outbox.closed:
-                    raise GONE
+                if outbox.closed is not None:
+                    raise outbox.closed
                 changed.wait()
         finally:
-            outbox.close()
+            over()
+
+
+def is_late(context: Any, timeout_ms: int | None) -> bool:
+    """Whether a call that has ended, and had so much time, was ended by its deadline.
+
+    The client looks at its own clock and ends it a little before the server would: gRPC rounds the time that it sends
+    up, by a hundredth at most."""
+    left = remaining_ms(context)
+    return left is not None and timeout_ms is not None and left <= timeout_ms / 50 + SENT_MS
 
 
 def asked_of(request: Any) -> Asked:

@@ -22,7 +22,7 @@ from serving.rest_routes import stream_route
 from serving.sequences.patience import LATE
 from serving.server_metrics import ServerMetrics
 from serving.streams import asking
-from serving.streams.events import Done, Event, Failed, Outbox, Token
+from serving.streams.events import GONE, Done, Event, Failed, Outbox, Token
 from serving.streams.streams import Streams
 
 API = "generate_stream"
@@ -31,7 +31,6 @@ NO_CACHE = (b"cache-control", b"no-cache")
 PING = b": ping\n\n"
 PING_SECONDS = 15.0
 SEND_SECONDS = 60.0  # a client that takes nothing for so long has gone
-GONE = CancelledError("The client has gone before its text had ended.")
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -107,7 +106,11 @@ class StreamingApi:
         """Sends the events of one stream, as its client takes them."""
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         outbox = Outbox(lambda: _set(loop, changed))
-        watching = asyncio.create_task(answer.watch(outbox))
+
+        def gone() -> None:
+            outbox.close(self._streams.why_gone())
+
+        watching = asyncio.create_task(answer.watch(gone))
         try:
             await self._open(answer, spec, body, outbox)
             await answer.begin()
@@ -115,12 +118,15 @@ class StreamingApi:
                 events = outbox.take()
                 if events:
                     await answer.send(events)
-                elif outbox.closed:
-                    raise GONE
+                elif outbox.closed is not None:
+                    raise outbox.closed
                 else:
                     await self._wait(answer, outbox, changed)
+        except Exception as error:
+            outbox.close(error if isinstance(error, ServingError) else InternalError(str(error)))
+            raise
         finally:
-            outbox.close()
+            gone()
             watching.cancel()
 
     async def _open(self, answer: "_Answer", spec: Any, body: bytes, outbox: Outbox) -> None:
@@ -141,7 +147,7 @@ class StreamingApi:
         """Until there is something to look at; a comment goes out now and then. Raises DEADLINE_EXCEEDED when a step
         takes too long."""
         changed.clear()
-        if not outbox.empty or outbox.closed:
+        if not outbox.empty or outbox.closed is not None:
             return
         waited = 0.0
         limit = float("inf") if self._timeout_ms is None else self._timeout_ms / 1000
@@ -180,12 +186,12 @@ class _Answer:
         self._cors = cors
         self._begun = False
 
-    async def watch(self, outbox: Outbox) -> None:
-        """Closes the outbox when the client goes."""
+    async def watch(self, gone: Callable[[], None]) -> None:
+        """Tells when the client goes."""
         while True:
             event = await self._receive()
             if event["type"] == "http.disconnect":
-                outbox.close()
+                gone()
                 return
 
     async def begin(self) -> None:

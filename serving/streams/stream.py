@@ -10,7 +10,7 @@ from serving.sequences.joining import Step
 from serving.sequences.patience import Patience
 from serving.streams.asking import Asked
 from serving.streams.drawing import NONE, Chance
-from serving.streams.events import Done, Failed, Outbox, Token
+from serving.streams.events import GONE, Done, Failed, Outbox, Token
 from serving.streams.growing import GrowingText
 from serving.streams.text_model import TextModel
 
@@ -58,8 +58,8 @@ class Stream:
         return step
 
     def gone(self) -> bool:
-        """Whether its client has gone."""
-        return self.outbox.closed
+        """Whether nobody takes its events any more."""
+        return self.outbox.closed is not None
 
     @property
     def complete(self) -> bool:
@@ -101,7 +101,11 @@ class Stream:
         self._say(Done(self._number, str(self._finish), kept))
 
     def drop(self) -> None:
-        """Its client has gone, and the sequence with it."""
+        """Nobody takes its events any more. The sequence goes with its client; for any other reason it has failed."""
+        why = self.outbox.closed or GONE
+        if why is not GONE:
+            self.fail(why)
+            return
         self.ended = True
         self._holding.end(self.held)
 

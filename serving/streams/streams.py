@@ -4,7 +4,7 @@ import threading
 from typing import NamedTuple
 
 from serving.calls.model_spec import ModelSpec
-from serving.errors import CancelledError, NotFoundError, ServingError
+from serving.errors import NotFoundError, ServingError
 from serving.sequences import errors
 from serving.sequences.holding import Held
 from serving.sequences.patience import Patience
@@ -13,9 +13,10 @@ from serving.sequences.store import Key
 from serving.servable import Servable
 from serving.streams.asking import Asked
 from serving.streams.driver import Driver, write
-from serving.streams.events import Outbox
+from serving.streams.events import GONE, STOPPING, Outbox
 from serving.streams.stream import Stream
 from serving.streams.text_model import LOGITS, text_model
+from serving.time_left import TimeLeft
 
 
 class _Opening(NamedTuple):
@@ -35,15 +36,16 @@ class Streams:
         self._holding = sequences.holding
         self._lock = threading.Lock()
         self._drivers: dict[tuple[str, int], Driver] = {}
+        self._ending = False  # clients that go now are sent away by the server
         self._stopping = False
 
     def open(self, spec: ModelSpec, asked: Asked, outbox: Outbox, timeout_ms: int | None) -> Stream:
-        """Returns when the first token is in the outbox; the rest follows by itself. The stream ends by itself, or by
-        closing the outbox.
+        """Returns when the first token is in the outbox; the rest follows by itself. The stream ends by itself, or when
+        the outbox is closed: by GONE its sequence ends, by any other reason it is as it was before.
 
         timeout_ms: the longest that each step may take. Raises ServingError; then there is no stream, and a sequence
         that it was to go on from is as it was."""
-        patience = Patience(self._sequences.deadline(timeout_ms), lambda: outbox.closed)
+        patience = Patience(self._sequences.deadline(timeout_ms), lambda: outbox.closed is not None)
         opening = _Opening(asked, outbox, timeout_ms, patience)
         stream = self._start(spec, opening) if asked.sequence_id is None else self._go_on(spec, opening)
         if not stream.ended:
@@ -93,13 +95,13 @@ class Streams:
             step.patience = patience
             joiner, _ = self._sequences.joiner(servable)
             joiner.run(step)
-            if stream.gone():
-                raise CancelledError("The client has gone while its prompt was read.")
-        except CancelledError:
-            self._holding.end(held)
-            raise
+            if stream.outbox.closed is not None:
+                raise stream.outbox.closed
         except BaseException:
-            self._holding.leave(held)
+            if opening.outbox.closed is GONE and not held.is_new:
+                self._holding.end(held)
+            else:
+                self._holding.leave(held)
             raise
         self._holding.began(held)
         held.stepped(step.new_state)
@@ -118,16 +120,26 @@ class Streams:
         key = stream.held.key.model, stream.held.record.version
         with self._lock:
             if self._stopping:
-                stream.outbox.close()
+                stream.outbox.close(STOPPING)
             driver = self._drivers.get(key)
             if driver is None:
                 driver = self._drivers[key] = Driver(*key, self._sequences, self._drive)
             driver.add(stream)
 
-    def stop(self) -> None:
-        """Ends all streams; waits until none runs."""
+    def end_soon(self) -> None:
+        """The server is about to end its calls: from now on it is not by their own will that clients go."""
+        self._ending = True
+
+    def why_gone(self) -> ServingError:
+        """What it means that a client has gone."""
+        return STOPPING if self._ending else GONE
+
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends all streams; waits until none runs. seconds: the longest wait for all runs together, None for no
+        limit."""
         with self._lock:
-            self._stopping = True
+            self._ending = self._stopping = True
             drivers = list(self._drivers.values())
+        left = TimeLeft(seconds)
         for driver in drivers:
-            driver.stop()
+            driver.stop(left.seconds())

@@ -57,11 +57,24 @@ def test_every_python_block_runs(page):
     assert done.returncode == 0, done.stderr
 
 
-def test_every_slide_that_is_built_has_its_row():
-    page = (ROOT / "docs" / "equations.md").read_text()
-    for slide in ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11"):
-        (row,) = re.findall(rf"^\| {slide} \|.*$", page, re.MULTILINE)
-        assert len(LINK.findall(row)) >= 2, f"{slide} needs its code and its test"
+SLIDES = [f"S{number}" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize("slide", SLIDES)
+def test_every_slide_has_its_row_with_formula_code_and_test(slide):
+    (row,) = re.findall(rf"^\| {slide} \|.*$", (ROOT / "docs" / "equations.md").read_text(), re.MULTILINE)
+    _, formula, code, test = (cell.strip() for cell in row.strip("|").split(" | "))
+    assert formula
+    for targets, folder in ((LINK.findall(code), "../models/"), (LINK.findall(test), "../tests/")):
+        assert targets
+        assert all(target.startswith(folder) for _, target in targets)
+
+
+@pytest.mark.parametrize("slide", SLIDES)
+def test_every_slide_has_an_example(slide):
+    _, *sections = re.split(r"^## ", (ROOT / "docs" / "equations.md").read_text(), flags=re.MULTILINE)
+    (section,) = [part for part in sections if slide in re.findall(r"S\d+", part.splitlines()[0])]
+    assert any("assert" in block for block in BLOCK.findall(section))
 
 
 def test_the_readme_shows_the_step_as_it_is():

@@ -1,9 +1,11 @@
 """The zoo's models that stream, as sequences that the server holds: in chunks they say what they say of the whole."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import requests
 import tensorflow as tf
 
 from models.zoo import ZOO
@@ -35,7 +37,13 @@ def characters(rng):
     return {"tokens": rng.integers(1, 19, 1500)}
 
 
-WHOLE = {"char-lm": characters, "forecast": hours, "weather": days}  # makes the data of a sequence, without the batch
+def words(rng):
+    return {"tokens": rng.integers(1, 9, 600)}
+
+
+# makes the data of a sequence, without the batch
+WHOLE = {"char-lm": characters, "forecast": hours, "weather": days, "word-lm": words}
+WRITERS = ("char-lm", "word-lm")  # of text
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +105,34 @@ def test_chunks_through_the_server_give_what_the_whole_gives_in_memory(served, n
         for alias, value in expected.items():
             assert np.ptp(value) > 0
             np.testing.assert_allclose(answer[alias], value, rtol=1e-4, atol=1e-4, err_msg=alias)
+
+
+def streamed(server, name, **keys):
+    """The text that comes as server-sent events."""
+    url = f"http://localhost:{server.rest_port}/v1/models/{name}:generate_stream"
+    with requests.post(url, json={"prompt": "the cook", **keys}, stream=True, timeout=60) as response:
+        lines = response.iter_lines()
+        *tokens, last = [json.loads(line.removeprefix(b"data: ")) for line in lines if line.startswith(b"data: ")]
+    assert (last["done"], last["tokens"]) == (True, len(tokens)), last
+    return "".join(token["text"] for token in tokens)
+
+
+def most_likely(loaded, tokens):
+    """What follows, by TensorFlow's own loader, which reads all anew for each token."""
+    call, written = loaded.signatures, []
+    (prompt,) = call["encode"](text=tf.constant(["the cook"]))["tokens"].numpy().tolist()
+    for _ in range(tokens):
+        logits = at_once(loaded, {"tokens": np.array([*prompt, *written])})["logits"]
+        written.append(int(logits[0, -1].argmax()))
+    return call["decode"](tokens=tf.constant([written]))["text"].numpy()[0].decode()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_text_streams_from_the_export_and_the_same_seed_gives_the_same(served, name):
+    root, server = served
+    text = streamed(server, name, max_tokens=24, seed=7)
+    assert text
+    assert streamed(server, name, max_tokens=24, seed=7) == text
+    assert streamed(server, name, max_tokens=24, seed=8) != text
+    expected = most_likely(tf.saved_model.load(str(root / name / "1")), tokens=8)
+    assert streamed(server, name, max_tokens=8, temperature=0) == expected

@@ -75,6 +75,18 @@ def _steps(steps):
     return {"x": tf.while_loop(lambda i, x: i < steps, lambda i, x: (i + 1, tf.sin(x)), [0, tf.ones([4])])[1]}
 
 
+def rows_of_steps(folder):
+    """Writes a version that runs as long as the largest of its rows tells, and gives the rows back."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "steps")])
+    def run(steps):
+        with tf.control_dependencies([_steps(tf.reduce_max(steps))["x"]]):
+            return {"steps": tf.identity(steps)}
+
+    tf.saved_model.save(tf.Module(), str(folder), signatures=run.get_concrete_function())
+    return Path(folder)
+
+
 def kinds(folder):
     """Writes Kinds; its signature `two` exists once more as `defaults`, where b may be left out."""
     module = Kinds()

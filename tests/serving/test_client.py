@@ -5,7 +5,7 @@ import pytest
 
 from serving.client import ClientError, GrpcClient, RestClient
 from serving.errors import Code
-from tests.serving import exports
+from tests.serving import busy, exports
 
 
 @pytest.fixture(params=["grpc", "rest"])
@@ -122,3 +122,49 @@ def test_the_echoes_of_all_dtypes_are_known_to_the_client():
 
     for dtype in exports.WHOLE:
         assert _to_array(np.zeros(1, dtype)).dtype == dtype
+
+
+def test_a_call_that_is_unavailable_twice_is_answered_over_grpc():
+    with busy.grpc_server(times=2) as (address, counted), GrpcClient(address, timeout=60) as client:
+        assert client.predict("m", {"x": np.float32([1])})["y"].tolist() == [7]
+        assert counted.asked == 3
+
+
+def test_a_request_that_is_answered_with_503_twice_is_answered_over_http():
+    with busy.http_server(times=2) as (url, counted, _), RestClient(url, timeout=60) as client:
+        assert client.predict("m", {"x": np.float32([1])})["y"].tolist() == [7]
+        assert counted.asked == 3
+
+
+def test_a_server_that_stays_unavailable_is_asked_four_times_or_as_often_as_the_caller_wants():
+    for retries, tries in ((None, 4), (1, 2), (0, 1)):
+        given = {} if retries is None else {"retries": retries}
+        with busy.grpc_server(times=99) as (address, by_grpc), busy.http_server(times=99) as (url, by_http, _):
+            for client in (GrpcClient(address, timeout=60, **given), RestClient(url, timeout=60, **given)):
+                with client, pytest.raises(ClientError, match="busy") as error:
+                    client.predict("m", {"x": np.float32([1])})
+                assert error.value.code is Code.UNAVAILABLE
+        assert (by_grpc.asked, by_http.asked) == (tries, tries)
+
+
+def test_a_step_of_a_sequence_is_not_tried_again_behind_its_back():
+    step = {"x": np.float32([1]), "sequence_id": np.array(["a"]), "sequence_control_input": np.uint32([0])}
+    with busy.grpc_server(times=1) as (address, by_grpc), busy.http_server(times=1) as (url, by_http, _):
+        for client in (GrpcClient(address, timeout=60), RestClient(url, timeout=60)):
+            with client, pytest.raises(ClientError, match="busy"):
+                client.predict("m", step, signature_name="step")
+    assert (by_grpc.asked, by_http.asked) == (1, 1)
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_kept_connection_that_the_server_has_closed_is_made_anew(retries):
+    with (
+        busy.http_server(times=0, requests_of_a_connection=2) as (url, counted, closed),
+        RestClient(url, timeout=60, retries=retries) as client,
+    ):
+        for asked in (1, 2, 3):
+            assert client.predict("m", {"x": np.float32([1])})["y"].tolist() == [7]
+            assert counted.asked == asked
+            if asked != 2:  # the first took two requests: the second asks for the dtype of the output
+                assert closed.wait(60)
+                closed.clear()

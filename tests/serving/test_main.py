@@ -177,22 +177,28 @@ def cpu_seconds(process):
     return sum(psutil.Process(process.popen.pid).cpu_times()[:2])
 
 
-def test_a_run_that_does_not_end_does_not_hold_up_the_end_for_longer_than_the_grace_time(run, tmp_path, written):
-    (tmp_path / "kinds").mkdir()
-    exports.copy(written["kinds"], tmp_path / "kinds" / "1")
-    grpc_port, _ = free_ports()
+@pytest.mark.parametrize("batching", [[], ["--enable_batching"]], ids=["alone", "batched"])
+@pytest.mark.parametrize("face", ["grpc", "rest"])
+def test_a_run_that_does_not_end_does_not_hold_up_the_end_for_longer_than_the_grace_time(run, tmp_path, face, batching):
+    exports.rows_of_steps(tmp_path / "slow" / "1")
+    grpc_port, rest_port = free_ports()
     process = run(
-        f"--port={grpc_port}", "--model_name=kinds", f"--model_base_path={tmp_path / 'kinds'}",
-        "--shutdown_grace_seconds=1",
+        f"--port={grpc_port}", f"--rest_api_port={rest_port}", "--model_name=slow",
+        f"--model_base_path={tmp_path / 'slow'}", "--shutdown_grace_seconds=1", *batching,
     )  # fmt: skip
-    process.line("Running gRPC ModelServer")
-    stub, ended = Grpc(f"localhost:{grpc_port}"), []
+    process.line("Exporting HTTP/REST API")
+    stub, rest, ended = Grpc(f"localhost:{grpc_port}"), Rest(rest_port), []
 
     def ask():
         try:
-            stub.prediction.Predict(predict_request("kinds", {"steps": np.int32(1 << 30)}, signature="steps"))
+            if face == "grpc":
+                stub.prediction.Predict(predict_request("slow", {"steps": np.int32([1 << 30])}))
+            else:
+                ended.append(rest.predict("slow", {"inputs": [1 << 30]}).status_code)
         except grpc.RpcError as error:
             ended.append(error.code())
+        except requests.RequestException as error:
+            ended.append(type(error))
 
     at_rest = cpu_seconds(process)
     calling = threading.Thread(target=ask)

@@ -14,7 +14,7 @@ def test_every_public_name_is_there_and_lives_in_one_module():
 
 
 def test_another_name_is_answered_with_those_that_are_there():
-    with pytest.raises(AttributeError, match="no attribute 'ModelSever'; it has ClientError, "):
+    with pytest.raises(AttributeError, match="no attribute 'ModelSever'; it has AsyncSequence, "):
         _ = serving.ModelSever
 
 

@@ -2,7 +2,9 @@ import pytest
 
 from serving.calls import ModelSpec
 from serving.errors import InvalidArgumentError
-from serving.rest_routes import API, Route, route
+from serving.rest_routes import API, Route, route, stream_route
+
+LONG = f"/v1/models/m/versions/{'0' * 5000}"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,8 @@ from serving.rest_routes import API, Route, route
             "metadata",
             ModelSpec("m", version=(1 << 63) - 1),
         ),
+        pytest.param("GET", LONG, "status", ModelSpec("m", version=0), id="zeros"),
+        pytest.param("POST", f"{LONG}12:predict", "predict", ModelSpec("m", version=12), id="zeros before"),
         ("GET", "/v1/models/m/METADATA", "status", ModelSpec("m")),
         ("GET", "/v1/models/metadata", "status", ModelSpec("metadata")),
         ("GET", "/v1/models/m?x=1", "status", ModelSpec("m?x=1")),
@@ -58,11 +62,22 @@ def test_a_name_is_required(target):
         route("GET", target)
 
 
+@pytest.mark.parametrize(
+    "digits", ["9223372036854775808", "9" * 5000, "0" * 5000 + "9" * 20], ids=["one over", "long", "zeros before"]
+)
 @pytest.mark.parametrize(("method", "end"), [("POST", ":predict"), ("GET", ""), ("GET", "/metadata")])
-def test_a_version_over_int64_is_refused(method, end):
+def test_a_version_over_int64_is_refused(method, end, digits):
     with pytest.raises(InvalidArgumentError) as error:
-        route(method, f"/v1/models/m/versions/9223372036854775808{end}")
-    assert error.value.message == "Failed to convert version: 9223372036854775808 to numeric."
+        route(method, f"/v1/models/m/versions/{digits}{end}")
+    assert error.value.message == f"Failed to convert version: {digits} to numeric."
+
+
+def test_a_stream_takes_versions_as_other_calls_do():
+    target = "/v1/models/m/versions/{}:generate_stream"
+    assert stream_route("POST", target.format("0" * 5000 + "7")) == ModelSpec("m", version=7)
+    with pytest.raises(InvalidArgumentError) as error:
+        stream_route("POST", target.format("9" * 5000))
+    assert error.value.message == f"Failed to convert version: {'9' * 5000} to numeric."
 
 
 def test_the_api_begins_with_v1_in_any_case():

@@ -7,7 +7,7 @@ from serving.http_codes import code_of
 from serving.sequence_client import Sequence
 from serving.server import ModelServer
 from tests.serving.sequences import models
-from tests.serving.sequences.driving import sums
+from tests.serving.sequences.driving import Late, sums
 from tests.serving.sequences.models import chunk
 
 
@@ -133,3 +133,156 @@ def test_an_error_inside_the_with_ends_the_sequence_too(client, served):
 def test_what_has_not_begun_cannot_end(client):
     with client.sequence("m") as sequence, pytest.raises(ServingError, match="has not begun"):
         sequence.end()
+
+
+@pytest.fixture
+def late(served, monkeypatch):
+    """From now on the server's answers come when it is opened."""
+
+    def begin():
+        found.append(Late(served.sequences._store))
+        monkeypatch.setattr(served.sequences._store, "write", found[-1])
+        return found[-1]
+
+    found = []
+    yield begin
+    for each in found:
+        each.open()
+
+
+class Hasty:
+    """A client that waits long for its answers, until it is told to be hasty."""
+
+    def __init__(self, served, kind):
+        make = {
+            "grpc": lambda timeout: GrpcClient(f"localhost:{served.grpc_port}", timeout),
+            "rest": lambda timeout: RestClient(f"http://localhost:{served.rest_port}", timeout),
+        }[kind]
+        self.hasty, self._patient, self._short = False, make(30), make(1)
+
+    def predict(self, *args, **more):
+        return (self._short if self.hasty else self._patient).predict(*args, **more)
+
+    def close(self):
+        self._patient.close()
+        self._short.close()
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def hasty(served, request):
+    found = Hasty(served, request.param)
+    yield found
+    found.close()
+
+
+def live(served):
+    return served.sequences._store.live("m")
+
+
+def refuse(sequence, late, hasty, *call):
+    """Asks for what is answered too late."""
+    gate, hasty.hasty = late(), True
+    with pytest.raises(ServingError) as raised:
+        call[0](*call[1:])
+    assert raised.value.code is Code.DEADLINE_EXCEEDED
+    hasty.hasty = False
+    gate.open()
+
+
+def test_a_step_whose_answer_came_too_late_gets_it_when_it_is_repeated(late, hasty):
+    a, b, c = chunk(2, 1, 3)
+    with Sequence([hasty], "m") as sequence:
+        sequence.step({"x": a})
+        mine = b.copy()
+        refuse(sequence, late, hasty, sequence.step, {"x": mine}, ["y"])
+        mine[:] = 0  # what was asked for is not what the caller's array holds by now
+        for other in ({"x": c}, ["y"]), ({"x": mine}, ["y"]), ({"x": b}, ["number"]), ({"x": b.astype(float)}, ["y"]):
+            with pytest.raises(ServingError, match="step 1 may have counted, its answer has not come; repeat it"):
+                sequence.step(*other)
+        np.testing.assert_array_equal(sequence.step({"x": b}, ["y"])["y"], sums(a, b))
+        np.testing.assert_array_equal(sequence.step({"x": c})["y"], sums(a, b, c))
+
+
+def test_so_do_a_start_and_an_end(late, hasty, served):
+    a, b = chunk(2, 1)
+    with Sequence([hasty], "m") as sequence:
+        refuse(sequence, late, hasty, sequence.step, {"x": a})
+        np.testing.assert_array_equal(sequence.step({"x": a})["y"], sums(a))
+        refuse(sequence, late, hasty, sequence.end, {"x": b})
+        np.testing.assert_array_equal(sequence.end({"x": b})["y"], sums(a, b))
+    assert live(served) == 0
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("leave", ["with", "end"])
+def test_a_sequence_ends_though_a_step_may_have_counted(late, hasty, served, before, leave):
+    sequence = Sequence([hasty], "m")
+    for x in chunk(*[1] * before):
+        sequence.step({"x": x})
+    with sequence:
+        refuse(sequence, late, hasty, sequence.step, {"x": chunk(3)[0]})
+        assert live(served)
+        if leave == "end":
+            assert sequence.end() == {}
+    assert live(served) == 0
+    with pytest.raises(ServingError, match="has ended; open another one"):
+        sequence.step({"x": chunk(3)[0]})
+
+
+def test_a_step_that_is_broken_off_ends_with_the_block(client, served):
+    (a,) = chunk(1)
+
+    class Broken:
+        """Its user loses patience when the server has answered."""
+
+        calls = 0
+
+        def predict(self, *args, **more):
+            answer = client.predict(*args, **more)
+            self.calls += 1
+            if self.calls == 2:
+                raise KeyboardInterrupt
+            return answer
+
+    sequence = Sequence([Broken()], "m")
+    sequence.step({"x": a})
+    with pytest.raises(KeyboardInterrupt), sequence:
+        sequence.step({"x": a})
+    assert live(served) == 0
+
+
+class Scripted:
+    """Raises errors of these codes, one with each call; then answers."""
+
+    def __init__(self, *codes):
+        self.codes = list(codes)
+
+    def predict(self, model, inputs, **more):
+        if self.codes:
+            raise ServingError("no", self.codes.pop(0))
+        return {"y": np.array([[1]])}
+
+
+@pytest.mark.parametrize(
+    ("codes", "may_have_counted"),
+    [
+        ([Code.INVALID_ARGUMENT], False),
+        ([Code.INTERNAL], False),
+        ([Code.RESOURCE_EXHAUSTED], False),
+        ([Code.DEADLINE_EXCEEDED], True),
+        ([Code.UNKNOWN], True),
+        ([Code.UNAVAILABLE, Code.INVALID_ARGUMENT], False),
+        ([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED], True),
+        ([Code.ABORTED, Code.UNAUTHENTICATED], True),
+    ],
+)
+def test_an_error_says_whether_the_step_may_have_counted(codes, may_have_counted):
+    nan, other = np.array([[np.nan]]), np.array([[1.0]])
+    sequence = Sequence([Scripted(*codes)], "m", pause=lambda _: None)
+    with pytest.raises(ServingError):
+        sequence.step({"x": nan})
+    if may_have_counted:
+        with pytest.raises(ServingError, match="may have counted"):
+            sequence.step({"x": other})
+        sequence.step({"x": nan.tolist()})
+    sequence.step({"x": other})

@@ -143,3 +143,15 @@ def test_a_file_that_does_not_parse_leaves_http_off_and_grpc_on(tmp_path, reposi
         assert server.http_error.message == f"Invalid protobuf file: '{path}'"
         assert server.rest_port == 0
         assert Grpc(f"localhost:{server.grpc_port}").predict("tf1", X)["y"] == 2.5
+
+
+def test_preflights_of_browsers_are_counted_as_calls_of_no_model(monitored):
+    url = f"http://localhost:{monitored.rest_port}/v1/models/tf1:predict"
+    assert requests.options(url, headers={"Origin": "http://a"}, timeout=30).status_code == 200
+    refused_one = requests.options(url, timeout=30)
+    assert (refused_one.status_code, refused_one.content) == (400, b"")
+    found = samples(scrape(monitored))
+    prefix = ":tensorflow:serving:"
+    assert found[prefix + 'request_count{model_name="",status="OK"}'] == "1"
+    assert found[prefix + 'request_count{model_name="",status="FAILED_PRECONDITION"}'] == "1"
+    assert found[prefix + 'request_latency_count{model_name="",API="",entrypoint="REST"}'] == "1"

@@ -1,12 +1,16 @@
+import threading
+
 import pytest
 
 from serving.client import GrpcClient, RestClient
 from serving.client_error import ClientError
 from serving.errors import Code
 from serving.server import ModelServer
-from serving.stream_client import Generates, Generation
+from serving.stream_client import Generates, Generation, Punctual
+from serving.streams import driver
 from tests.serving.asking import wait_until
 from tests.serving.streams import models
+from tests.serving.streams.conftest import Gate
 
 VERSE = "drei Äpfel"
 
@@ -110,3 +114,31 @@ def test_what_has_begun_is_not_begun_again(client, sequence_id):
     with pytest.raises(ClientError) as raised:
         list(first.generate("m", "d", sequence_id=sequence_id, others=[client]))
     assert raised.value.code is Code.UNAVAILABLE
+
+
+@pytest.mark.parametrize("face", ["grpc", "rest"])
+def test_a_server_that_falls_silent_is_not_waited_for_without_end(served, face, monkeypatch):
+    gate = Gate(driver.write)
+    monkeypatch.setattr(driver, "write", gate)
+    made = (
+        GrpcClient(f"localhost:{served.grpc_port}", timeout=2)
+        if face == "grpc"
+        else RestClient(f"http://localhost:{served.rest_port}", timeout=2)
+    )
+    try:
+        with made as client, client.generate("m", "d", temperature=0) as text:
+            assert next(text) == VERSE[1]
+            with pytest.raises(ClientError, match="nothing came in 2 s") as raised:
+                next(text)
+    finally:
+        gate.open()
+    assert raised.value.code is Code.DEADLINE_EXCEEDED
+
+
+def test_the_time_that_the_caller_takes_between_two_events_does_not_count():
+    cancelled = threading.Event()
+    waiting = Punctual(cancelled.set, 0.05)
+    assert not cancelled.wait(0.5)  # nobody waits for an event
+    with waiting:
+        assert cancelled.wait(30)
+    assert waiting.late

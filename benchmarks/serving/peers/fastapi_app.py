@@ -1,6 +1,7 @@
 """FastAPI as its documentation writes it: a body class, a plain function that FastAPI runs on its threads, uvicorn."""
 
 import os
+from typing import Any
 
 import numpy as np
 import uvicorn
@@ -23,6 +24,19 @@ class Request(BaseModel):
 def predict(request: Request) -> dict[str, list[list[float]]]:
     """Class probabilities."""
     return {"predictions": call(np.array(request.instances, np.float32)).tolist()}
+
+
+class Step(BaseModel):
+    """One time step: numbers by alias."""
+
+    inputs: dict[str, list[Any]]
+
+
+@app.post("/step")
+def step(request: Step) -> dict[str, dict[str, list[Any]]]:
+    """Class probabilities, and the states after it."""
+    found = model_call.step({alias: np.array(values, np.float32) for alias, values in request.inputs.items()})
+    return {"outputs": {alias: array.tolist() for alias, array in found.items()}}
 
 
 if __name__ == "__main__":

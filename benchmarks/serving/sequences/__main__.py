@@ -75,8 +75,10 @@ def main(words: list[str]) -> int:
     set_up_process()
     where = {**machine(), **{name: found for name in ("grpcio", "uvicorn") if (found := version(name))}}
     rows: list[Row] = []
+    commands = [words]
     if asked.add and asked.save.exists():
-        rows = json.loads(asked.save.read_text())["rows"]
+        before = json.loads(asked.save.read_text())
+        rows, commands = before["rows"], [*before.get("commands", []), words]
 
     def say(found: list[Row]) -> None:
         rows.extend(tidy(found))
@@ -84,7 +86,7 @@ def main(words: list[str]) -> int:
             print(json.dumps(row), flush=True)
         if asked.save:
             asked.save.parent.mkdir(parents=True, exist_ok=True)
-            asked.save.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n")
+            asked.save.write_text(json.dumps({"machine": where, "commands": commands, "rows": rows}, indent=1) + "\n")
 
     with tempfile.TemporaryDirectory() as folder:
         measured(asked, Path(folder), say)

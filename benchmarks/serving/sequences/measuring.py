@@ -133,11 +133,12 @@ def many(model: Model, repository: Path, seconds: float) -> list[Row]:
     """Memory for many live sequences, and steps among them against steps among a few, by turns."""
     way = Way(HELD, "grpc")
     with started(ours("memory"), way, model, repository) as server:
+        idle = server.resident_mib()  # before the warm-up: what that takes is taken by the sequences
         load, few, all_of_them = load_of(model, way), Live(range(LIVE)), Live(range(LIVE, MANY))
         load.start(few)
         for concurrency in WARM:
             load.measure(few, concurrency, WARM_SECONDS)
-        idle = server.resident_mib()
+        warm = server.resident_mib()
         load.start(all_of_them)
         all_of_them.steps = {**few.steps, **all_of_them.steps}
         with_many = server.resident_mib()
@@ -151,5 +152,5 @@ def many(model: Model, repository: Path, seconds: float) -> list[Row]:
     state_bytes = sum(array.nbytes for array in model.states.values())
     return [
         {"part": "live", "model": model.name, "sequences": MANY, "state_bytes": state_bytes, "idle_mib": idle}
-        | {"with_many_mib": with_many, **middle}
+        | {"warm_mib": warm, "with_many_mib": with_many, **middle}
     ]

@@ -6,12 +6,12 @@ python -m benchmarks.serving.sequences.report docs/sequences_performance.md benc
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.models.report import digits, table
+from benchmarks.models.report import command, digits, table
 from benchmarks.serving.report import about, cell
 from benchmarks.serving.sequences.goals import MIB_IN_MB, MUST, TARGETS
 from benchmarks.serving.sequences.steps import ALONE, HELD, PASSED
@@ -37,12 +37,15 @@ plain function, LitServe with its batching, Ray Serve with an actor that batches
 """
 
 
-def render(rows: list[Row], machine: dict[str, str], sources: list[str], why: str = "") -> str:
-    """The page. why: a text that stands under the goals."""
+def render(
+    rows: list[Row], machine: dict[str, str], sources: list[str], why: str = "", commands: Sequence[list[str]] = ()
+) -> str:
+    """The page. why: a text that stands under the goals; commands: the words of each run, none where not known."""
     joined_rows, rounds = joined(rows)
     names = " and ".join(f"`{source}`" for source in sources)
     sections = [
         HEAD.format(sources=names, machine=about(machine), rounds="1 pass" if rounds == 1 else f"{rounds} passes"),
+        command("benchmarks.serving.sequences", commands) if commands else "",
         _goals(joined_rows),
         why,
         *(_load(joined_rows, model) for model in dict.fromkeys(row["model"] for row in _of(joined_rows, "load"))),
@@ -122,10 +125,12 @@ def _live(rows: list[Row]) -> str:
     texts = []
     for row in rows:
         taken = (row["with_many_mib"] - row["idle_mib"]) * MIB_IN_MB
+        warm = (row.get("warm_mib", row["idle_mib"]) - row["idle_mib"]) * MIB_IN_MB  # not in older runs
+        of_these = f", {digits(warm)} MB of them by the warm-up with 1,000" if warm else ""
         texts.append(
             f"{row['sequences']:,} live sequences of {row['model']}, {row['state_bytes']:,} bytes of state each, take "
-            f"{digits(taken)} MB over the idle server. Steps a second over 32 connections: {row['few']:.0f} among "
-            f"1,000, {row['many']:.0f} among all."
+            f"{digits(taken)} MB over the idle server{of_these}. Steps a second over 32 connections: "
+            f"{row['few']:.0f} among 1,000, {row['many']:.0f} among all."
         )
     return "## Many live sequences\n\n" + "\n\n".join(texts) if texts else ""
 
@@ -159,7 +164,7 @@ def main(words: list[str]) -> int:
     names = [path.as_posix() for path in asked.results if path.exists()]
     rows = [row for one in saved for row in one["rows"]]
     why = asked.why.read_text() if asked.why else ""
-    asked.page.write_text(render(rows, saved[0]["machine"], names, why))
+    asked.page.write_text(render(rows, saved[0]["machine"], names, why, saved[0].get("commands", ())))
     return 0
 
 

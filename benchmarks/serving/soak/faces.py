@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
-from benchmarks.serving.soak.inputs import PREDICTION, RELOAD, GrpcInput, RawInput, RestInput
+from benchmarks.serving.soak.inputs import PREDICTION, RELOAD, DescribedInput, GrpcInput, RawInput, RestInput
 from serving import tensor_proto
 
 SECONDS = 30  # an answer that takes longer is a hang
@@ -21,7 +21,7 @@ CODES = ("INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"
 NO_MESSAGE = "Exception deserializing request!"  # gRPC's answer to bytes that are no message, with INTERNAL
 NOT_AVAILABLE = "did not become available"  # with UNKNOWN, a reload
 BODY = b'{"instances": [[1.0]]}'
-Input = GrpcInput | RestInput | RawInput
+Input = GrpcInput | RestInput | RawInput | DescribedInput
 
 
 class Faces:
@@ -47,6 +47,8 @@ class Faces:
         """The status that the input is answered with, and the complaint about the answer."""
         if isinstance(given, GrpcInput):
             return self._over_grpc(given)
+        if isinstance(given, DescribedInput):
+            return given.send()
         return self._over_rest(given) if isinstance(given, RestInput) else self._raw(given)
 
     def good(self, given: Input) -> str | None:

@@ -1,12 +1,13 @@
 """Many inputs at random on both faces of a server: none may crash it, hang it, or get an answer that is not one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import requests
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from tensorflow_serving.apis import model_management_pb2
@@ -22,16 +23,19 @@ MOST_COMPLAINTS, LONGEST = 100, 2000  # and characters of a text in one
 RESTORE_SECONDS, LOOK_SECONDS = 60, 0.02
 SCALED = 3.0  # the answer of scale's version 2 for 1
 Say = Callable[[str], None]
+Kinds = Mapping[str, st.SearchStrategy[Any]]
 
 
 @dataclass
 class Fuzzed:
     """What a run has found. answers: how many inputs of each kind had which status; complaints: kind, input and what
-    was wrong; distinct: how many inputs were not equal to another."""
+    was wrong; distinct: how many inputs were not equal to another; taken: memory, threads and files after each round of
+    all kinds."""
 
     answers: dict[str, dict[str, int]] = field(default_factory=dict)
     complaints: list[dict[str, str]] = field(default_factory=list)
     distinct: int = 0
+    taken: list[list[float]] = field(default_factory=list)
 
     @property
     def inputs(self) -> int:
@@ -41,17 +45,24 @@ class Fuzzed:
 
 def run(folder: Path, inputs: int, number: int, say: Say) -> dict[str, Any]:
     """Sends at least so many inputs to a server of its own in the folder; number: the seed. Returns the row."""
+    from benchmarks.serving.soak import described  # schemathesis takes a second to import
+
     models.write(folder)
     flags = [f"--model_config_file={folder}/models.config", "--allow_version_labels_for_unavailable_models"]
     began = time.monotonic()
     with serving(folder, *flags, "--max_num_load_retries=0") as server:
         faces = Faces(server.grpc_port, server.rest_port, SCALED)
-        before, found = server.taken(), Fuzzed()
+        session, found = requests.Session(), Fuzzed()
         try:
-            _send(Judge(faces, models.config(folder)), server, found, inputs, number, say)
+            kinds = strategies() | described.strategies(f"http://localhost:{server.rest_port}", session)
+            for good in (faces.good_over_grpc, faces.good_over_rest):
+                good()  # what a first connection takes is no growth
+            before = server.taken()
+            _send(kinds, Judge(faces, models.config(folder)), server, found, inputs, number, say)
             ended = None if server.running() else f"the server ended with {server.popen.returncode}: {server.said()}"
         finally:
             faces.close()
+            session.close()
         if ended is not None:
             found.complaints.append({"kind": "", "input": "", "complaint": ended})
         after = before if ended else server.taken()
@@ -59,7 +70,7 @@ def run(folder: Path, inputs: int, number: int, say: Say) -> dict[str, Any]:
     return row | asdict(found) | {"before": asdict(before), "after": asdict(after)}
 
 
-def _send(judge: "Judge", server: Process, found: Fuzzed, inputs: int, number: int, say: Say) -> None:
+def _send(kinds: Kinds, judge: "Judge", server: Process, found: Fuzzed, inputs: int, number: int, say: Say) -> None:
     seen: set[int] = set()
 
     def send(kind: str, value: Input) -> None:
@@ -75,10 +86,13 @@ def _send(judge: "Judge", server: Process, found: Fuzzed, inputs: int, number: i
 
     turn = 0
     while found.inputs < inputs and server.running() and len(found.complaints) < MOST_COMPLAINTS:
-        for kind, strategy in strategies().items():
+        for kind, strategy in kinds.items():
             draw(strategy, ROUND // 10 if RARE in kind else ROUND, number + turn, partial(send, kind))
         turn += 1
         found.distinct = len(seen)
+        if server.running():
+            now = server.taken()
+            found.taken.append([round(now.resident_mib, 1), now.threads, now.files])
         say(f"fuzz: {found.inputs} of {inputs} inputs, {len(found.complaints)} complaints")
 
 

@@ -22,10 +22,17 @@ class Verdict:
 
 
 def stretches(row: Row, column: str) -> tuple[Sequence[float], Sequence[float]]:
-    """What was measured after the first and after the last swaps."""
+    """What was measured at first and at last: after swaps, or after rounds of inputs."""
     values = [taken[COLUMNS.index(column)] for taken in row["taken"]]
     number = max(1, min(STRETCH, len(values) // 3))
     return values[:number], values[-number:]
+
+
+def flat(row: Row, column: str) -> Verdict:
+    """No more threads or files at last than at first."""
+    first, last = stretches(row, column)
+    holds = max(last) <= max(first) + SPARE
+    return Verdict(f"no more {column} at the end", holds, f"{max(first):.0f} at most, then {max(last):.0f}")
 
 
 def swaps(row: Row) -> list[Verdict]:
@@ -34,32 +41,33 @@ def swaps(row: Row) -> list[Verdict]:
     answers = row["grpc"]["answers"] + row["rest"]["answers"]
     first, last = stretches(row, "resident_mib")
     growth = mean(last) / mean(first) - 1
-    found = [
+    return [
         Verdict("no request fails", failures == 0 and answers > 0, f"{failures} of {answers + failures}"),
         Verdict(
             f"memory of the last {len(last)} swaps within {GROWTH:.0%} of that of the first {len(first)}",
             abs(growth) <= GROWTH,
             f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
         ),
+        flat(row, "threads"),
+        flat(row, "files"),
     ]
-    for column in ("threads", "files"):
-        first, last = stretches(row, column)
-        flat = max(last) <= max(first) + SPARE
-        found.append(Verdict(f"no more {column} at the end", flat, f"{max(first):.0f} at most, then {max(last):.0f}"))
-    return found
 
 
 def fuzz(row: Row) -> list[Verdict]:
     """Of a run of inputs at random."""
     number = len(row["complaints"])
-    return [
-        Verdict("each input is answered well, and the good request after it", number == 0, f"{number} were not"),
-        Verdict(
-            "no more files at the end",
-            row["after"]["files"] <= row["before"]["files"] + SPARE,
-            f"{row['before']['files']}, then {row['after']['files']}",
-        ),
-    ]
+    answered = Verdict("each input is answered well, and the good request after it", number == 0, f"{number} were not")
+    if len(row.get("taken", ())) < 2:  # an older run, or one round: there is the start to compare with
+        before, after = row["before"]["files"], row["after"]["files"]
+        return [answered, Verdict("no more files at the end", after <= before + SPARE, f"{before}, then {after}")]
+    first, last = stretches(row, "resident_mib")
+    growth = mean(last) / mean(first) - 1
+    memory = Verdict(
+        f"memory after the last rounds at most {GROWTH:.0%} over that after the first",
+        growth <= GROWTH,
+        f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
+    )
+    return [answered, memory, flat(row, "threads"), flat(row, "files")]
 
 
 def verdicts(row: Row) -> list[Verdict]:

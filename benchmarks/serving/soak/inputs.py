@@ -4,7 +4,8 @@ The strategies are hypothesis'; `make test` draws a small share from the same on
 
 import gzip
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -68,6 +69,14 @@ class RawInput:
     """Bytes for the HTTP port."""
 
     content: bytes
+
+
+@dataclass(frozen=True)
+class DescribedInput:
+    """A request made from the server's description. send: gives the answer's status, and the complaint about it."""
+
+    case: Any
+    send: Callable[[], tuple[str, str | None]] = field(compare=False, repr=False)
 
 
 def grpc_messages(method: str) -> st.SearchStrategy[GrpcInput]:

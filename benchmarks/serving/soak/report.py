@@ -13,12 +13,13 @@ from benchmarks.models.report import table
 from benchmarks.serving.soak import goals
 
 Row = dict[str, Any]
-POINTS = 10  # of the run of swaps that the page shows
+POINTS = 10  # of a run that the page shows
 
 HEAD = """# The long tests of the server
 
-`make soak` sends inputs at random to a server, then swaps versions under load. This page is made by it from
-`{source}`; no number on it is typed by hand.
+`make soak` sends inputs at random to a server, then swaps versions under load; `make soak-sequences`, its other half,
+puts sequences under faults ([what it found](sequences.md)). This page is made from `{source}`;
+no number on it is typed by hand.
 """
 MACHINE = """The machine: {processor}, {cores} cores, load {load} before the run, {system}, Python {python},
 TensorFlow {tensorflow}.
@@ -27,9 +28,10 @@ FUZZ = """## Inputs at random
 
 {inputs} inputs, {distinct} of them different, in {seconds} s, seed {seed}: protobuf messages of every call's type and
 JSON documents, made by [hypothesis](https://hypothesis.readthedocs.io); good messages, bodies and whole HTTP requests
-with bytes changed; bytes alone. After each input a good request is sent over the same face. An answer is well if it
-comes within 30 s, with a status that the API knows and, where it is an error, with a text. The server runs as a
-process of its own.
+with bytes changed; bytes alone; requests that [schemathesis](https://schemathesis.readthedocs.io) makes from the
+server's own `/openapi.json`, and bodies that it does not allow, with answers held to it. After each input a good
+request is sent over the same face. An answer is well if it comes within 30 s, with a status that the API knows and,
+where it is an error, with a text. The server runs as a process of its own.
 
 {verdicts}
 
@@ -38,7 +40,7 @@ was sent:
 
 {answers}
 
-Memory: {before:.0f} MiB before, {after:.0f} MiB after.
+What the process took: {before:.0f} MiB at the start, {after:.0f} MiB at the end{rounds}
 """
 SWAPS = """## Swaps under load
 
@@ -57,6 +59,8 @@ What the process took after the swap:
 def render(results: dict[str, Any], source: str) -> str:
     """The page for a saved run."""
     parts = [HEAD.format(source=source)]
+    if not results["rows"]:
+        parts.append("No run is saved so far.")
     for row in results["rows"]:
         parts += [_fuzz(row) if row["part"] == "fuzz" else _swaps(row), MACHINE.format(**row["machine"])]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -77,18 +81,24 @@ def _fuzz(row: Row) -> str:
         said = ", ".join(f"{status} {count}" for status, count in by_number)
         lines.append({"input": kind, "number": str(sum(counts.values())), "answers": said})
     memory = {name: row[name]["resident_mib"] for name in ("before", "after")}
-    return FUZZ.format(**row | memory | {"verdicts": _verdicts(row), "answers": _table(lines)})
+    taken = row.get("taken")  # not in older runs
+    rounds = f"; after rounds of all kinds:\n\n{_points(taken, 'round')}" if taken else "."
+    return FUZZ.format(**row | memory | {"verdicts": _verdicts(row), "answers": _table(lines), "rounds": rounds})
 
 
 def _swaps(row: Row) -> str:
-    taken = row["taken"]
-    chosen = sorted({round(at * len(taken) / POINTS) for at in range(1, POINTS + 1)} | {1})
+    answers = {face: row[face]["answers"] for face in ("grpc", "rest")}
+    return SWAPS.format(**row | answers | {"verdicts": _verdicts(row), "points": _points(row["taken"], "swap")})
+
+
+def _points(taken: list[list[float]], after: str) -> str:
+    """What the process took after some of the swaps, or rounds."""
+    chosen = sorted({round(at * len(taken) / POINTS) for at in range(1, POINTS + 1)} - {0} | {1})
     lines = []
     for number in chosen:
         mib, threads, files = taken[number - 1]
-        lines.append({"swap": f"{number}", "MiB": f"{mib:.0f}", "threads": f"{threads}", "files": f"{files}"})
-    answers = {face: row[face]["answers"] for face in ("grpc", "rest")}
-    return SWAPS.format(**row | answers | {"verdicts": _verdicts(row), "points": _table(lines)})
+        lines.append({after: f"{number}", "MiB": f"{mib:.0f}", "threads": f"{threads:.0f}", "files": f"{files:.0f}"})
+    return _table(lines)
 
 
 def _table(lines: list[dict[str, str]]) -> str:
@@ -98,10 +108,11 @@ def _table(lines: list[dict[str, str]]) -> str:
 def main(words: list[str]) -> int:
     """Reads the saved run, writes the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("results", type=Path, help="a file that `benchmarks.serving.soak --save` wrote")
+    parser.add_argument("results", type=Path, help="a file that `benchmarks.serving.soak --save` wrote; absent: no run")
     parser.add_argument("page", type=Path, help="the Markdown file to write")
     asked = parser.parse_args(words)
-    asked.page.write_text(render(json.loads(asked.results.read_text()), asked.results.as_posix()))
+    results = json.loads(asked.results.read_text()) if asked.results.exists() else {"rows": []}
+    asked.page.write_text(render(results, asked.results.as_posix()))
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from models.layers.engines import compiled, cudnn, equation, fused
 from models.layers.engines.asked import AskedLayer, use_cudnn
+from models.layers.in_place_of import own_name
 
 __all__ = ["ENGINES", "Engine", "check_name", "choose", "why_not"]
 
@@ -62,7 +63,7 @@ def choose(layer: AskedLayer) -> Engine:
     reasons = engine.why_not(layer)
     if reasons:
         raise ValueError(
-            f"engine={wanted!r} cannot run {type(layer).__name__} {layer.name!r}: {'; '.join(reasons)}. "
+            f"engine={wanted!r} cannot run {own_name(type(layer))} {layer.name!r}: {'; '.join(reasons)}. "
             'engine="auto" takes one that can.'
         )
     return engine

@@ -45,6 +45,8 @@ def run(
     else:
         middle = tf.shape(inputs)[0] // 2
         cuts = [slice(None, middle), slice(middle, None)]
+    if recurrent_mask is not None:
+        recurrent_mask = tf.stop_gradient(recurrent_mask)  # made like the old state, which a tape may follow; see below
     masks = [(_rows(mask, cut), _rows(recurrent_mask, cut)) for cut in cuts]
 
     def forward(x: Tensor, weights: Weights, start: States, keep: bool) -> Walked:

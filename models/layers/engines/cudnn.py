@@ -61,7 +61,7 @@ def run(
             nothing = (tf.zeros([0], x.dtype), tf.zeros([0], tf.int32))
             return walked._replace(saved=(*walked.saved, *nothing) if keep else ())
 
-        return gpu.choose(here, elsewhere)
+        return gpu.choose(x, here, elsewhere)
 
     def backward(
         x: Tensor, weights: Weights, start: States, walked: Walked, d_outputs: Tensor, d_last: States
@@ -71,7 +71,7 @@ def run(
         def way(backward: Backward, *saved: Tensor) -> Callable[[], Gradients]:
             return lambda: backward(x, weights, start, walked._replace(saved=saved), d_outputs, d_last)
 
-        return gpu.choose(way(gpu.backward, reserved, host_reserved), way(loops.backward, *kept))
+        return gpu.choose(x, way(gpu.backward, reserved, host_reserved), way(loops.backward, *kept))
 
     return gradient.walk(cell, inputs, before, forward, backward, training is not False)
 
@@ -84,11 +84,12 @@ class Gpu:
     mask: Tensor | None
     units: int
 
-    def choose(self, on_gpu: Callable[[], Any], elsewhere: Callable[[], Any]) -> Any:
-        """Runs one of two ways, by the device and the mask that are there when the graph runs."""
+    def choose(self, x: Tensor, on_gpu: Callable[[], Any], elsewhere: Callable[[], Any]) -> Any:
+        """Runs one of two ways for x, by the device, the length and the mask that are there when the graph runs."""
 
         def guarded() -> Any:
-            return on_gpu() if self.mask is None else tf.cond(self._takes_mask(), on_gpu, elsewhere)
+            takes = self._takes(x)
+            return on_gpu() if takes is None else tf.cond(takes, on_gpu, elsewhere)
 
         def inlined() -> Any:
             # TensorFlow puts the chosen branch of a stateful choice in the choice's place, but runs a stateless one as
@@ -129,6 +130,12 @@ class Gpu:
         )
         d_start = tuple(part[0] for part in (d_h, d_c)[: len(start)])
         return Gradients(d_x, Weights(*unpack(d_params, self.form, x.shape[-1], self.units)), d_start)
+
+    def _takes(self, x: Tensor) -> Tensor | None:
+        """Whether cuDNN can walk through x, as a running graph finds out; None when it can for sure."""
+        if self.mask is not None:
+            return self._takes_mask()
+        return None if x.shape[0] else tf.shape(x)[0] > 0
 
     def _takes_mask(self) -> Tensor:
         """Whether each row of the mask is valid steps, at least one, then padding."""

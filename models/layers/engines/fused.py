@@ -11,6 +11,7 @@ from models.layers.engines import gradient
 from models.layers.engines.asked import AskedLayer
 from models.layers.engines.fused_steps import FUSED_STEPS
 from models.layers.engines.loops import Loops
+from models.layers.known_activations import activation_name
 
 Tensor = Any
 
@@ -23,7 +24,7 @@ def why_not(layer: AskedLayer) -> list[str]:
         return [f"{cell.equation.__name__} has no fused step"]
     reasons = []
     for name, expected in step.activations.items():
-        chosen = getattr(cell.activations[name], "__name__", "a function without a name")
+        chosen = activation_name(cell.activations[name])
         if chosen != expected:
             reasons.append(f"{name} is {chosen}, the fused gradient is written for {expected}")
     if layer.unroll:

@@ -1,7 +1,8 @@
 """Rows of a run of the server's benchmark that never was."""
 
 
-def load(server, form="rest", concurrency=32, rate=1000.0, p50=1.0, p99=2.0, start=2.0, mib=500.0, errors=0):
+def load(server, form="rest", concurrency=32, rate=1000.0, p50=1.0, p99=2.0, start=2.0, mib=500.0, errors=0, **more):
+    """more: request and tool, which older runs have not; rounds."""
     return {
         "part": "load",
         "server": server,
@@ -15,6 +16,7 @@ def load(server, form="rest", concurrency=32, rate=1000.0, p50=1.0, p99=2.0, sta
         "start_seconds": start,
         "resident_mib": mib,
         "rounds": {"rate": [rate]},
+        **more,
     }
 
 

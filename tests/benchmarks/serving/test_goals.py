@@ -40,6 +40,23 @@ def test_the_echo_is_no_rival_but_a_floor():
     assert misses(TARGETS[0], *rows) == ["rest at 32: 0.5, asked 0.7", "grpc at 32: 0.65, asked 0.7"]
 
 
+def test_a_step_is_held_against_steps_and_the_bare_call_of_one():
+    bare = BARE | {"step_ms": 0.05}
+
+    def found(goal, *rows):
+        return [str(miss) for miss in goal.verdict([bare, *rows])[1]]
+
+    ours = load("ours", request="step", rate=600, p50=0.7)
+    assert found(MORE, ours, load("FastAPI", rate=9000)) == []
+    theirs = load("FastAPI", request="step", rate=1200)
+    assert found(MORE, ours, theirs) == ["one step, rest at 32 against FastAPI: 0.5, asked 1"]
+    echo = [load("echo", rate=9000), load("echo", request="step", rate=2400)]
+    assert found(ECHO, ours, *echo) == ["one step, rest at 32: 0.25, asked 0.55"]
+    lone = load("ours", request="step", concurrency=1, p50=0.7, start=9.0, mib=900.0)
+    assert found(LONE, lone) == ["one step, rest at 1: 0.65, asked 0.6"]
+    assert found(START, lone) == found(MEMORY, lone) == []  # the server is the one of the sequences
+
+
 @pytest.mark.parametrize(
     ("goal", "row", "reached"),
     [

@@ -5,7 +5,7 @@ from models.layers.engines import ENGINES
 from tests.models.layers.peers import PEERS
 
 
-@pytest.fixture(params=PEERS, ids=lambda layer: layer.__name__)
+@pytest.fixture(params=PEERS, ids=lambda layer: layer.__qualname__)
 def Layer(request):
     """One of our recurrences."""
     return request.param

@@ -45,4 +45,56 @@ def gru(W, bias, recurrent_bias, xs, h):
     return states
 
 
-RUN = {"GRU": gru, "LSTM": lstm, "VanillaRNN": vanilla_rnn}
+def gru_reset_before(W, bias, xs, h):
+    """Cho et al. 2014 with the reset gate on the old state, before the product; rows z, r, h."""
+    n = len(h)
+    (U_z, U_r, U_h), W = np.split(W[:, -n:], 3), W[:, :-n]
+    states = []
+    for x in xs:
+        a_z, a_r, a_h = np.split(W @ x + bias, 3)
+        z, r = sigm(a_z + U_z @ h), sigm(a_r + U_r @ h)
+        h = z * h + (1 - z) * np.tanh(a_h + U_h @ (r * h))
+        states.append((h,))
+    return states
+
+
+RUN = {"GRU": gru, "GRU, reset before": gru_reset_before, "LSTM": lstm, "VanillaRNN": vanilla_rnn}
+
+
+def from_keras(name, kernel, recurrent_kernel, bias=None):
+    """W and the biases, from Keras's matrices for row vectors; the LSTM's columns there are i, f, g, o."""
+    W = np.concatenate([kernel, recurrent_kernel]).T
+    if bias is None:
+        bias = np.zeros([2, len(W)] if name == "GRU" else len(W))
+    if name == "LSTM":
+        (i, f, g, o), (b_i, b_f, b_g, b_o) = np.split(W, 4), np.split(bias, 4)
+        return np.concatenate([i, f, o, g]), np.concatenate([b_i, b_f, b_o, b_g])
+    return (W, *bias) if name == "GRU" else (W, bias)
+
+
+def padded_sequence(name, weights, xs, start, valid, zero_output_for_mask=False):
+    """Each output and the last state of one sequence by Keras's convention for padding: a step that is not valid leaves
+    the state as it was and shows the last output once more, zeros before the first; or always zeros."""
+    state, shown, outputs = start, np.zeros_like(start[0]), []
+    for x, is_valid in zip(xs, valid, strict=True):
+        if is_valid:
+            (state,) = RUN[name](*weights, [x], *state)
+            shown = state[0]
+        elif zero_output_for_mask:
+            shown = np.zeros_like(shown)
+        outputs.append(shown)
+    return outputs, state
+
+
+def layer(name, xs, start, weights, valid=None, go_backwards=False, zero_output_for_mask=False):
+    """What a layer of Keras with these weights returns: outputs [batch, time, units], then the parts of the last state.
+    xs [batch, time, features], start a list of [batch, units], valid [batch, time] or None."""
+    valid = np.ones(xs.shape[:2], bool) if valid is None else valid
+    if go_backwards:
+        xs, valid = xs[:, ::-1], valid[:, ::-1]
+    rows = [
+        padded_sequence(name, from_keras(name, *weights), *row, zero_output_for_mask)
+        for row in zip(xs, zip(*start, strict=True), valid, strict=True)
+    ]
+    outputs, states = zip(*rows, strict=True)
+    return [np.array(outputs), *(np.array(part) for part in zip(*states, strict=True))]

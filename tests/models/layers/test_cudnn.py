@@ -102,7 +102,7 @@ def test_an_exported_graph_holds_both_ways_and_answers_on_this_device(Layer, tmp
     np.testing.assert_allclose(answer, peer(x), atol=2e-6)
 
 
-@pytest.mark.parametrize("engine", ["cudnn", "fused"])
+@pytest.mark.parametrize("engine", ["cudnn", "fused", "compiled"])
 def test_a_second_derivative_is_refused_in_words(Layer, engine):
     layer = Layer(3, engine=engine)
     x = tf.random.stateless_normal([2, 3, 2], seed=(0, 1))

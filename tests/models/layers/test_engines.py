@@ -5,51 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from models.layers import GRU, LSTM, Recurrence, engines, slide_matrix
 from models.layers.cell import RecurrentCell
 from models.layers.engines.fused_steps import FUSED_STEPS
+from models.layers.equations.gru import gru_reset_after_step
 from models.layers.equations.lstm import lstm_step
 from tests.models.layers import slides_in_numpy
-from tests.models.layers.peers import PEERS
-
-FEATURES, UNITS = 3, 4
-
-
-def pair(Layer, engine, batch, steps, **options):
-    """Our layer and Keras's with the same distinct random weights."""
-    options = {"return_sequences": True, "return_state": True, **options}
-    ours, theirs = Layer(UNITS, engine=engine, **options), PEERS[Layer](UNITS, **options)
-    rng = np.random.default_rng(3)
-    for layer in (ours, theirs):
-        layer.build((batch, steps, FEATURES))
-    weights = [rng.normal(scale=0.6, size=w.shape) for w in ours.get_weights()]
-    ours.set_weights(weights)
-    theirs.set_weights(weights)
-    return ours, theirs
-
-
-def outputs_and_gradients(layer, inputs, start, mask=None, training=None):
-    """All outputs, and the gradients for inputs, initial states and weights of a sum that weighs each differently."""
-    with tf.GradientTape() as tape:
-        tape.watch([inputs, *start])
-        results = layer(inputs, initial_state=start, mask=mask, training=training)
-        loss = sum(tf.reduce_sum(tf.sin(result * (k + 1.0))) for k, result in enumerate(results))
-    return results, tape.gradient(loss, [inputs, *start, *(v.value for v in layer.trainable_variables)])
-
-
-def sequences(batch, steps, parts, seed=1):
-    rng = np.random.default_rng(seed)
-    inputs = tf.constant(rng.normal(size=(batch, steps, FEATURES)), tf.float32)
-    return inputs, [tf.constant(rng.normal(size=(batch, UNITS)), tf.float32) for _ in range(parts)]
-
-
-def assert_close(ours, theirs, tolerance):
-    for mine, its in zip(tf.nest.flatten(ours), tf.nest.flatten(theirs), strict=True):
-        scale = max(1.0, float(np.max(np.abs(its), initial=0)))
-        np.testing.assert_allclose(mine, its, atol=tolerance * scale)
+from tests.models.layers.side_by_side import (
+    FEATURES,
+    UNITS,
+    assert_close,
+    outputs_and_gradients,
+    pair,
+    sequences,
+)
 
 
 def test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, engine):
@@ -59,7 +29,7 @@ def test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, engine):
     W = slide_matrix(layer).astype(np.float64)
     biases = biases_by_hand(layer)
     for row in range(2):
-        states = slides_in_numpy.RUN[Layer.__name__](
+        states = slides_in_numpy.RUN[Layer.__qualname__](
             W, *biases, inputs[row].numpy().astype(np.float64), *(s[row].numpy().astype(np.float64) for s in start)
         )
         np.testing.assert_allclose(outputs[row], [state[0] for state in states], atol=2e-6)
@@ -137,20 +107,6 @@ def test_the_first_form_of_the_gru_is_that_of_keras(use_bias):
     assert engines.why_not("fused", ours) == ["gru_step has no fused step"]
 
 
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-@pytest.mark.parametrize("Layer", PEERS)
-def test_any_batch_length_and_mask_gives_the_same_in_every_engine(Layer, data):
-    batch, steps = data.draw(st.integers(1, 4), "batch"), data.draw(st.integers(1, 6), "steps")
-    mask = np.array(data.draw(st.lists(st.booleans(), min_size=batch * steps, max_size=batch * steps), "mask"))
-    mask = tf.constant(mask.reshape(batch, steps))
-    inputs, start = sequences(batch, steps, len(Layer.Cell.State._fields))
-    layers = {name: pair(Layer, name, batch, steps)[0] for name in engines.ENGINES}
-    results = {name: outputs_and_gradients(layer, inputs, start, mask) for name, layer in layers.items()}
-    assert_close(results["fused"], results["equation"], 2e-6)
-    assert_close(results["cudnn"], results["equation"], 2e-6)
-
-
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 def test_a_traced_layer_with_free_batch_and_time_answers_as_an_eager_one(Layer, engine, jit_compile):
     layer, _ = pair(Layer, engine, None, None)
@@ -202,63 +158,98 @@ def test_no_time_steps_give_the_initial_state_back(Layer, engine):
     assert_close(last, start, 0)
 
 
-def test_the_fused_gradient_is_the_slope_of_the_loss(Layer):
-    layer = Layer(UNITS, engine="fused", return_sequences=True, dtype="float64")
-    rng = np.random.default_rng(2)
-    inputs = tf.constant(rng.normal(size=(2, 5, FEATURES)))
-    layer.build(inputs.shape)
-    layer.set_weights([rng.normal(scale=0.6, size=w.shape) for w in layer.get_weights()])
-
-    def loss():
-        return tf.reduce_sum(tf.sin(layer(inputs)))
-
-    with tf.GradientTape() as tape:
-        value = loss()
-    variables = [v.value for v in layer.trainable_variables]
-    for variable, gradient in zip(variables, tape.gradient(value, variables), strict=True):
-        direction = tf.constant(rng.normal(size=variable.shape))
-        base = tf.identity(variable)
-        slopes = []
-        for sign in (1, -1):
-            variable.assign(base + sign * 1e-6 * direction)
-            slopes.append(loss())
-        variable.assign(base)
-        slope = (slopes[0] - slopes[1]) / 2e-6
-        np.testing.assert_allclose(tf.reduce_sum(gradient * direction), slope, rtol=1e-6)
+def battery(Layer, engine):
+    test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, engine)
+    test_outputs_states_and_all_gradients_are_those_of_keras(Layer, engine, {}, masked=False)
 
 
-def test_swapped_gates_do_not_pass(monkeypatch):
-    """The battery would see a fused step whose i and o are exchanged."""
-    right = FUSED_STEPS[lstm_step]
+def exchanged(z, Layer):
+    """z with two gates in each other's place: i and o of an LSTM, z and r of a GRU."""
+    parts = tf.split(z, len(Layer.Cell.gates), axis=-1)
+    other = 3 if Layer is LSTM else 1
+    parts[0], parts[other] = parts[other], parts[0]
+    return tf.concat(parts, axis=-1)
+
+
+GATED = pytest.mark.parametrize(("Layer", "equation"), [(LSTM, lstm_step), (GRU, gru_reset_after_step)])
+
+
+@GATED
+@pytest.mark.parametrize("side", ["input", "old state"])
+def test_gates_swapped_in_the_fused_step_do_not_pass(Layer, equation, side, monkeypatch):
+    right = FUSED_STEPS[equation]
 
     def swapped(x, u, bias, before):
-        i, f, g, o = tf.split(x, 4, axis=-1)
-        return right.forward(tf.concat([o, f, g, i], axis=-1), u, bias, before)
+        x, u = (exchanged(x, Layer), u) if side == "input" else (x, exchanged(u, Layer))
+        return right.forward(x, u, bias, before)
 
-    monkeypatch.setitem(FUSED_STEPS, lstm_step, dataclasses.replace(right, forward=swapped))
+    monkeypatch.setitem(FUSED_STEPS, equation, dataclasses.replace(right, forward=swapped))
     with pytest.raises(AssertionError, match="Mismatched elements"):
-        test_every_step_of_every_sequence_is_the_step_of_the_slide(LSTM, "fused")
+        battery(Layer, "fused")
 
 
-@pytest.mark.parametrize("engine", ["equation", "fused", "auto"])
-def test_a_transposed_kernel_does_not_pass(Layer, engine, monkeypatch):
-    """The battery would see a recurrent kernel that acts by its transpose, gate by gate."""
+@GATED
+def test_gates_swapped_on_the_fused_way_back_do_not_pass(Layer, equation, monkeypatch):
+    right = FUSED_STEPS[equation]
+
+    def swapped(kept, h, d_after):
+        d_x, *rest = right.backward(kept, h, d_after)
+        return exchanged(d_x, Layer), *rest
+
+    monkeypatch.setitem(FUSED_STEPS, equation, dataclasses.replace(right, backward=swapped))
+    test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, "fused")
+    with pytest.raises(AssertionError, match="Mismatched elements"):
+        battery(Layer, "fused")
+
+
+def test_gates_swapped_in_the_equation_do_not_pass(monkeypatch):
+    def swapped_lstm(z, before, **activations):
+        return lstm_step(z._replace(i=z.o, o=z.i), before, **activations)
+
+    def swapped_gru(x, u, before, **activations):
+        return gru_reset_after_step(x._replace(z=x.r, r=x.z), u._replace(z=u.r, r=u.z), before, **activations)
+
+    monkeypatch.setattr(LSTM.Cell, "step", staticmethod(swapped_lstm))
+    monkeypatch.setattr("models.layers.gru.gru_reset_after_step", swapped_gru)
+    for Layer in (LSTM, GRU):
+        with pytest.raises(AssertionError, match="Mismatched elements"):
+            battery(Layer, "equation")
+
+
+@pytest.mark.parametrize("matrix", [0, 1], ids=["kernel", "recurrent kernel"])
+def test_a_transposed_kernel_does_not_pass(Layer, engine, matrix, monkeypatch):
+    """The battery would see a kernel whose numbers lie by columns, gate by gate."""
     right = RecurrentCell.weights_by_role
 
     def transposed(cell):
-        kernel, recurrent_kernel, *biases = right(cell)
-        gates = tf.split(recurrent_kernel, len(cell.gates), axis=1)
-        return kernel, tf.concat([tf.transpose(gate) for gate in gates], axis=1), *biases
+        weights = list(right(cell))
+        gates = tf.split(weights[matrix], len(cell.gates), axis=1)
+        weights[matrix] = tf.concat([tf.reshape(tf.transpose(gate), gate.shape) for gate in gates], axis=1)
+        return tuple(weights)
+
+    def project(cell, inputs):
+        kernel, _, bias, _ = transposed(cell)
+        return tf.linalg.matmul(inputs, kernel) + bias
 
     def recur(cell, h):
         _, recurrent_kernel, _, bias = transposed(cell)
         u = tf.linalg.matmul(h, recurrent_kernel)
         return u if bias is None else u + bias
 
-    monkeypatch.setattr(RecurrentCell, "weights_by_role", transposed)
-    monkeypatch.setattr(RecurrentCell, "recur", recur)
+    for mutant, name in ((transposed, "weights_by_role"), (project, "project"), (recur, "recur")):
+        monkeypatch.setattr(RecurrentCell, name, mutant)
     with pytest.raises(AssertionError, match="Mismatched elements"):
-        test_every_step_of_every_sequence_is_the_step_of_the_slide(Layer, engine)
+        battery(Layer, engine)
+
+
+@pytest.mark.parametrize("engine", ["fused", "compiled", "cudnn"])
+def test_an_engine_with_a_loop_does_not_unroll_and_says_so(Layer, engine):
+    layer = Layer(UNITS, unroll=True, engine=engine)
+    reason = "unroll is True, the fused engine has one loop"
+    assert engines.why_not(engine, layer) == [reason]
+    with pytest.raises(ValueError, match=f"engine='{engine}' cannot run {Layer.__qualname__} .*{reason}"):
+        layer(tf.zeros([1, 2, 3]))
+    assert engines.choose(Layer(UNITS, unroll=True)).name == "equation"
 
 
 def test_an_engine_that_cannot_run_a_layer_says_why(Layer):

@@ -22,7 +22,7 @@ def test_s9_s10_every_point_of_the_grid_is_the_slides(Layer, rows, distinct, rng
         W = slide_matrix(layer).astype(np.float64)
         assert W.shape == (rows, 2 * N)
         start = [np.zeros(N)] * len(layer.cell.state_size)
-        below = np.array([state[0] for state in slides_in_numpy.RUN[Layer.__name__](W, 0.0, below, *start)])
+        below = np.array([state[0] for state in slides_in_numpy.RUN[Layer.__qualname__](W, 0.0, below, *start)])
     np.testing.assert_allclose(stack(x[None])[0], below, atol=2e-6)
 
 

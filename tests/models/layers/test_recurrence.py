@@ -1,5 +1,7 @@
 """The Keras conventions that the layers keep."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -71,6 +73,53 @@ def test_the_layer_stands_in_bidirectional_as_that_of_keras(Layer, Peer, rng, di
     distinct(ours, theirs)
     mask = tf.sequence_mask([3, 5], 5)
     np.testing.assert_allclose(ours(inputs, mask=mask), theirs(inputs, mask=mask), atol=1e-6)
+
+
+@pytest.mark.parametrize(("steps", "engine"), [(3, "auto"), (None, "fused")], ids=["static time", "dynamic time"])
+def test_the_layer_stands_in_time_distributed_as_that_of_keras(Layer, Peer, steps, engine, rng, distinct):
+    # Three times a sequence of 4 time steps in each of three: of a number that only the graph knows, Keras takes the
+    # batch for the outer time, and TensorFlow vectorizes what it runs, which it cannot do with a choice by device.
+    inputs = rng.normal(size=(3, 3, 4, 5)).astype("float32")
+    ours, theirs = Layer(4, return_sequences=True, engine=engine), Peer(4, return_sequences=True)
+    ours, theirs = keras.layers.TimeDistributed(ours), keras.layers.TimeDistributed(theirs)
+    for layer in (ours, theirs):
+        layer.build(inputs.shape)
+    distinct(ours, theirs)
+
+    def outputs_and_gradients(layer, inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+            loss = tf.reduce_sum(tf.sin(outputs))
+        return outputs, *tape.gradient(loss, [inputs, *(v.value for v in layer.trainable_variables)])
+
+    def call(inputs):
+        return outputs_and_gradients(ours, inputs)
+
+    if steps is None:
+        call = tf.function(call, input_signature=[tf.TensorSpec([None, None, 4, 5])])
+    inputs = tf.constant(inputs)
+    for mine, its in zip(call(inputs), outputs_and_gradients(theirs, inputs), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
+
+
+def test_constraints_hold_after_a_step_of_an_optimizer(Layer, Peer, rng, distinct):
+    inputs = rng.normal(size=(2, 5, 3)).astype("float32")
+    constraints = {"kernel_constraint": "non_neg", "recurrent_constraint": "unit_norm", "bias_constraint": "max_norm"}
+    ours, theirs = Layer(4, **constraints), Peer(4, **constraints)
+    for layer in (ours, theirs):
+        layer.build(inputs.shape)
+    distinct(ours, theirs)
+    for layer in (ours, theirs):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(layer(inputs, training=True)))
+        gradients = tape.gradient(loss, [v.value for v in layer.trainable_variables])
+        keras.optimizers.SGD(1.0).apply(gradients, layer.trainable_variables)
+    for mine, its in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
+    kernel, recurrent_kernel, _ = ours.get_weights()
+    assert kernel.min() == 0
+    np.testing.assert_allclose(np.linalg.norm(recurrent_kernel, axis=0), 1, atol=1e-5)
 
 
 def test_a_stateful_layer_goes_on_where_the_last_call_ended(Layer, engine, rng, distinct):
@@ -201,6 +250,38 @@ def test_of_no_time_steps_the_initial_state_comes_back(Layer, engine, return_seq
     assert output.shape == ((2, 0, 4) if return_sequences else (2, 4))
     if not return_sequences:
         np.testing.assert_array_equal(output, start[0])
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_of_no_time_steps_a_stateful_layer_keeps_its_state(Layer, given, rng):
+    """With a length that the graph knows as with one that it does not."""
+    results = []
+    for steps in (0, None):
+        layer = Layer(4, stateful=True, return_state=True)
+        layer.build((2, None, 3))
+        random = np.random.default_rng(5)
+        layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
+        start = [random.normal(size=(2, 4)).astype("float32") for _ in layer.cell.state_size] if given else None
+        call = tf.function(partial(layer, initial_state=start), input_signature=[tf.TensorSpec([2, steps, 3])])
+        layer(random.normal(size=(2, 5, 3)).astype("float32"))
+        kept = [np.array(part) for part in layer.states]
+        assert all(np.abs(part).max() > 0.1 for part in kept)
+        results.append([*call(tf.zeros([2, 0, 3])), *layer.states])
+        for part, expected in zip(layer.states, start or kept, strict=True):
+            np.testing.assert_array_equal(part, expected)
+    for known, unknown in zip(*results, strict=True):
+        np.testing.assert_array_equal(known, unknown)
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+@pytest.mark.parametrize("Single", [VanillaRNN, GRU])
+def test_the_one_part_of_a_state_needs_no_list(Single, steps, rng):
+    layer = Single(4, return_state=True)
+    inputs, start = (rng.normal(size=shape).astype("float32") for shape in ((2, steps, 3), (2, 4)))
+    for bare, listed in zip(layer(inputs, initial_state=start), layer(inputs, initial_state=[start]), strict=True):
+        np.testing.assert_array_equal(bare, listed)
+    if not steps:
+        np.testing.assert_array_equal(layer(inputs, initial_state=start)[1], start)
 
 
 def test_a_state_of_another_batch_is_refused(Layer):

@@ -18,13 +18,13 @@ def bias(request):
 
 
 def torch_arrays(Layer, **options):
-    return torch_in_numpy.state_dict(Layer.__name__, FEATURES, UNITS, **options)
+    return torch_in_numpy.state_dict(Layer.__qualname__, FEATURES, UNITS, **options)
 
 
 def assert_answers_as_torch(layer, arrays, rng, **options):
     """The sequences that a layer with return_sequences=True gives, and those of the documented equations."""
     inputs = rng.normal(size=(2, 6, FEATURES)).astype("float32")
-    run = next(torch_in_numpy.RUN[ours.__name__] for ours in FORMS if isinstance(layer, ours))
+    run = next(torch_in_numpy.RUN[ours.__qualname__] for ours in FORMS if isinstance(layer, ours))
     expected = [run(arrays, (xs[::-1] if layer.go_backwards else xs).astype("float64"), **options) for xs in inputs]
     np.testing.assert_allclose(layer(inputs), expected, atol=2e-6)
 
@@ -75,7 +75,7 @@ def test_the_gru_keeps_both_biases_and_the_others_sum_them():
 def test_a_layer_of_a_stack_is_chosen_by_level_direction_and_prefix(Layer, rng):
     endings = ("_l0", "_l0_reverse", "_l1", "_l1_reverse")
     by_ending = {
-        ending: torch_in_numpy.state_dict(Layer.__name__, FEATURES, UNITS, ending=ending, seed=seed)
+        ending: torch_in_numpy.state_dict(Layer.__qualname__, FEATURES, UNITS, ending=ending, seed=seed)
         for seed, ending in enumerate(endings)
     }
     whole = {"head.weight": np.zeros([2, UNITS])}

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 
 from serving.batching.parameters import Parameters
@@ -63,4 +65,24 @@ def test_the_threads_answer_requests_of_all_queues_and_end():
         scheduler.add_queue(queue, run)
     replies = [(value, scheduler.submit(queues[value % 3], feeds(value), 1, None)) for value in range(20)]
     assert [reply.wait()[0].tolist() for _, reply in replies] == [[2 * value] for value, _ in replies]
+    scheduler.stop()
+
+
+def test_a_batch_that_does_not_end_holds_up_the_end_no_longer_than_it_is_told():
+    scheduler, queue = Scheduler(2, SystemClock()), Queue(Parameters(1))
+    running, may_end = threading.Event(), threading.Event()
+
+    def run(batch):
+        running.set()
+        assert may_end.wait(60)
+        for task in batch.tasks:
+            task.reply.put(task.part, [task.feeds["x"]])
+
+    scheduler.add_queue(queue, run)
+    scheduler.start()
+    reply = scheduler.submit(queue, feeds(7), 1, None)
+    assert running.wait(60)
+    scheduler.stop(0.05)
+    may_end.set()
+    assert reply.wait()[0].tolist() == [7]  # it was left to itself
     scheduler.stop()

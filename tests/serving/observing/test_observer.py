@@ -140,3 +140,11 @@ def test_the_fields_are_members_of_the_json_line():
     record.fields = {"model": "m", "ms": 1.5}
     found = json.loads(JsonFormatter().format(record))
     assert (found["model"], found["ms"], found["level"]) == ("m", 1.5, "debug")
+
+
+def test_a_preflight_without_an_origin_says_why_in_the_log_only(rest, lines):
+    answer = requests.options(rest.root + "/v1/models/scale", headers={"x-request-id": "r-4"}, timeout=30)
+    assert (answer.status_code, answer.content) == (400, b"")
+    ((_, _, fields),) = lines("r-4")
+    assert (fields["status"], fields["http"]) == ("FAILED_PRECONDITION", 400)
+    assert fields["error"] == "Origin header is missing in CORS preflight"

@@ -9,19 +9,10 @@ import requests
 schemathesis = pytest.importorskip("schemathesis", reason="comes with the extra test")
 
 from hypothesis import HealthCheck, Phase, given, settings  # noqa: E402
-from schemathesis.specs.openapi.checks import (  # noqa: E402
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
+from benchmarks.serving.soak.described import CONFORMANCE  # noqa: E402
 from serving.openapi.document import document  # noqa: E402
 from serving.server import ModelServer  # noqa: E402
-
-CONFORMANCE = [
-    content_type_conformance, response_headers_conformance, response_schema_conformance, status_code_conformance,
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

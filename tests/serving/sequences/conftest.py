@@ -1,5 +1,7 @@
 """One server whose models hold sequences."""
 
+import threading
+
 import pytest
 
 from serving.clock import SystemClock
@@ -34,6 +36,7 @@ def sequence_models(tmp_path_factory):
         "tripled": models.write(models.Running(3), root / "tripled" / "1"),
         "wider": models.write(models.Running(1, features=3), root / "wider" / "1"),
         "renamed": models.write(models.Running(1, state_name="state_total"), root / "renamed" / "1"),
+        "strict": models.write(models.Running(1, largest=100.0), root / "strict" / "1"),
         "plain": models.write(models.Running(1, with_lengths=False), root / "plain" / "1"),
         "lstm": models.write(models.LSTM(), root / "lstm" / "1"),
         "other": models.write(models.Other(), root / "other" / "1"),
@@ -85,6 +88,47 @@ def ask_model(sequence_ask):
 @pytest.fixture(scope="session")
 def sequence_rest(sequence_server):
     return Rest(sequence_server.rest_port)
+
+
+@pytest.fixture
+def held(sequence_server):
+    """Holds the runs of a model of that server until it is told to let them go: (began, go, rows of each run)."""
+    undo = []
+
+    def hold(model):
+        began, go, rows = threading.Semaphore(0), threading.Event(), []
+        with sequence_server.manager.use(model) as loaded:
+            servable = loaded.unbatched
+        run = servable.run
+
+        def waiting(feeds, *more):
+            rows.append(len(next(iter(feeds.values()))))
+            began.release()
+            assert go.wait(30)
+            return run(feeds, *more)
+
+        servable.run = waiting
+        undo.append((servable, go))
+        return began, go, rows
+
+    yield hold
+    for servable, go in undo:
+        go.set()
+        del servable.run
+
+
+@pytest.fixture
+def monitored(tmp_path):
+    """The flag for servers whose metrics `ended` reads."""
+    (tmp_path / "monitoring").write_text("prometheus_config { enable: true }")
+    return {"monitoring_config_file": str(tmp_path / "monitoring")}
+
+
+def ended(server, reason):
+    """How many sequences have ended for that reason, by the page for Prometheus."""
+    page = Rest(server.rest_port).get("/monitoring/prometheus/metrics").text
+    name = f':serving:sequence:ended{{model_name="m",reason="{reason}"}} '
+    return sum(int(line.removeprefix(name)) for line in page.splitlines() if line.startswith(name))
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Steps of sequences, asked with the stock stubs and as plain JSON."""
 
+import threading
+
 import numpy as np
 import tensorflow as tf
 
@@ -54,3 +56,21 @@ def sums(*chunks, factor=1):
     """What Running answers to the last of the chunks, computed by numpy."""
     so_far = np.concatenate(chunks, axis=1).cumsum(axis=1)
     return factor * so_far[:, so_far.shape[1] - chunks[-1].shape[1] :]
+
+
+class Late:
+    """Takes the place of a store's `write`: steps count, but their answers wait until it is opened."""
+
+    def __init__(self, store):
+        self._write = store.write
+        self._opened = threading.Event()
+        self.reached = threading.Event()
+
+    def __call__(self, changes):
+        found = self._write(changes)
+        self.reached.set()
+        assert self._opened.wait(SECONDS)
+        return found
+
+    def open(self):
+        self._opened.set()

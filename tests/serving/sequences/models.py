@@ -9,10 +9,11 @@ import tensorflow as tf
 class Running(tf.Module):
     """y = factor * the sum of x so far, and the number of time steps so far. State: sum and number."""
 
-    def __init__(self, factor, features=2, with_lengths=True, state_name="state_sum"):
+    def __init__(self, factor, features=2, with_lengths=True, state_name="state_sum", largest=np.inf):
+        """largest: a run with a greater number fails."""
         super().__init__()
         self.factor, self.features, self.with_lengths = float(factor), features, with_lengths
-        self.state_name = state_name
+        self.state_name, self.largest = state_name, largest
 
     def signature(self):
         floats = tf.TensorSpec([None, None, self.features], tf.float32, "x")
@@ -24,6 +25,8 @@ class Running(tf.Module):
             steps = tf.shape(x)[1]
             lengths = tf.fill([tf.shape(x)[0]], steps) if lengths is None else lengths
             tf.debugging.assert_less_equal(lengths, steps)
+            if np.isfinite(self.largest):
+                tf.debugging.assert_less_equal(x, self.largest, "a number is too large")
             mask = tf.sequence_mask(lengths, steps)
             sums = state[:, None] + tf.cumsum(tf.where(mask[..., None], x, 0.0), axis=1)
             last = tf.concat([state[:, None], sums], 1)[:, -1]

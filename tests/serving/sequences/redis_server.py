@@ -30,7 +30,7 @@ def redis_program():
     return str(program), {"LD_LIBRARY_PATH": ":".join(map(str, (HERE / "usr" / "lib").glob("*-linux-*")))}
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -39,19 +39,21 @@ def _free_port():
 class RedisServer:
     """Each write is on the disk before it is answered."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *arguments, password=None):
+        """arguments: further ones of redis-server; password: that they ask for."""
+        self.arguments = arguments
         self.program, self.environment = redis_program()
         self.folder = Path(folder)
         self.folder.mkdir(parents=True)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process = None
-        self.client = redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0))
+        self.client = redis.Redis(port=self.port, password=password, retry=Retry(NoBackoff(), 0))
         self.start()
 
     def start(self):
         command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--logfile", "log"]
+        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--logfile", "log", *self.arguments]
         self.process = subprocess.Popen(command, env={**os.environ, **self.environment})
         wait_until(self.answers, START_SECONDS)
 

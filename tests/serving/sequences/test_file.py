@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,83 @@ def test_a_file_cut_in_half_or_no_database_does_not_keep_the_server_from_startin
     assert len([text for text in logged() if "Sequences are lost" in text]) == 2
 
 
+@pytest.fixture
+def killed(tmp_path):
+    """A folder as kill -9 leaves it: 50 sequences, each written by a transaction of its own, all in the log."""
+    store = opened(tmp_path / "running")
+    keys = [Key("m", number) for number in range(50)]
+    for step, key in enumerate(keys):
+        store.write([Change(key, record(step))])
+    folder = shutil.copytree(tmp_path / "running", tmp_path / "killed")
+    store.stop()
+    return folder, keys
+
+
+def test_a_log_that_is_whole_costs_nothing(killed, logged):
+    folder, keys = killed
+    store = opened(folder)
+    assert [store.read(key).step for key in keys] == list(range(50))
+    store.stop()
+    assert not [text for text in logged() if "lost" in text]
+    assert not list(folder.glob("*damaged*"))
+
+
+def test_damage_in_the_log_costs_what_was_written_after_it_and_is_said(killed, logged):
+    folder, keys = killed
+    flip(folder / "sequences.db-wal", record(20).state, 500)
+    store = opened(folder)
+    assert [store.read(key).step for key in keys[:20]] == list(range(20))
+    assert not any(store.read(key) for key in keys[20:])
+    assert store.write([Change(keys[30], record(7))]) == [None]
+    store.stop()
+    (text,) = [text for text in logged() if "are lost" in text]
+    assert f"The last 30 transactions of {folder}/sequences.db-wal are lost" in text
+    assert record(49).state in (folder / "sequences.db.damaged-wal").read_bytes()
+    again = opened(folder)
+    assert (again.live("m"), again.read(keys[30]).step) == (21, 7)
+    again.stop()
+
+
+@pytest.mark.parametrize("at", [8, 16, 24, 40])
+def test_so_does_damage_in_the_head_of_the_log(killed, logged, at):
+    """To the size of its pages, its salt, its checksum, the salt of its first frame."""
+    folder, _ = killed
+    path = folder / "sequences.db-wal"
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0xFF
+    path.write_bytes(bytes(content))
+    store = opened(folder)
+    assert store.live("m") == 0
+    store.stop()
+    assert any("transactions" in text and "are lost" in text for text in logged())
+
+
+def test_a_log_that_is_cut_costs_what_is_cut_off(killed):
+    folder, keys = killed
+    path = folder / "sequences.db-wal"
+    content = path.read_bytes()
+    path.write_bytes(content[: content.find(record(20).state)])
+    store = opened(folder)
+    assert [key for key in keys if store.read(key) is not None] == keys[:20]
+    store.stop()
+
+
+def test_the_log_of_a_damaged_file_is_kept_too(tmp_path, logged):
+    running = opened(tmp_path / "running")
+    for step in range(10):
+        running.write([Change(Key("m", step), record(step))])
+    running._database.execute("PRAGMA wal_checkpoint")
+    running.write([Change(Key("m", 10), record(10))])
+    folder = shutil.copytree(tmp_path / "running", tmp_path / "killed")
+    running.stop()
+    flip(folder / "sequences.db", record(3).state, 500)
+    store = opened(folder)
+    lost = [number for number in range(11) if store.read(Key("m", number)) is None]
+    store.stop()
+    assert lost == [3]
+    assert record(10).state in (folder / "sequences.db.damaged-wal").read_bytes()
+
+
 def test_two_servers_do_not_share_a_folder(filled):
     folder, _ = filled
     store = opened(folder)
@@ -177,8 +255,27 @@ def test_the_file_does_not_grow_with_the_number_of_steps(tmp_path):
     store = opened(tmp_path)
     for step in range(3000):
         store.write([Change(Key("m", step % 10), record(step))])
+    assert size(tmp_path) < 17 * 1024 * 1024  # the log included
     store.stop()
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 200_000
+    assert size(tmp_path) < 200_000
+
+
+def size(folder):
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_the_room_of_sequences_that_are_no_more_is_given_back_at_the_next_start(tmp_path):
+    store = opened(tmp_path)
+    keys = [Key("m", number) for number in range(2000)]
+    store.write([Change(key, record(number % 7)) for number, key in enumerate(keys)])
+    store.write([Change(key, None) for key in keys[5:]])
+    store.stop()
+    assert size(tmp_path) > 2_000_000
+    store = opened(tmp_path)
+    assert size(tmp_path) < 200_000
+    assert [store.read(key).step for key in keys[:5]] == [0, 1, 2, 3, 4]
+    assert store.live("m") == 5
+    store.stop()
 
 
 class Process:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from serving.sequences.store import Key
-from tests.serving.asking import refused
+from tests.serving.asking import Rest, refused
+from tests.serving.sequences.conftest import ended
 from tests.serving.sequences.driving import sums
 from tests.serving.sequences.models import chunk
 
@@ -23,12 +24,8 @@ def served(repository, serve):
     return start
 
 
-def ended(server, reason):
-    return server.sequences._metrics.ended._counts.get(("m", reason), 0)
-
-
-def test_a_sequence_without_a_call_since_the_scan_before_is_removed(served):
-    server = served()
+def test_a_sequence_without_a_call_since_the_scan_before_is_removed(served, monitored):
+    server = served(**monitored)
     server.step.start(a, 1)
     server.step.start(a, 2)
     server.clock.forward(5 * 60)
@@ -112,6 +109,9 @@ def test_at_the_memory_limit_starts_are_refused_and_live_ones_go_on(served):
     while server.sequences._store.nbytes() < 2000:
         server.step.start(a, next(numbers))
     assert refused(server.step.start, a, 99) == ("UNAVAILABLE", text)
+    inputs = {"x": a.tolist(), "sequence_id": 99, "sequence_control_input": 1}
+    body = {"signature_name": "step", "inputs": inputs}
+    assert Rest(server.rest_port).error("m", body) == (503, text)
     np.testing.assert_array_equal(server.step(b, 1)["y"], sums(a, b))
     server.clock.forward(61)
     np.testing.assert_array_equal(server.step.start(a, 99)["y"], sums(a))  # idle ones went first

@@ -2,7 +2,6 @@
 
 import threading
 
-import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -292,32 +291,6 @@ def test_another_version_than_the_sequence_runs_on_is_an_error(step, new):
 # order and joining
 
 
-@pytest.fixture
-def held(sequence_server):
-    """Holds the runs of a model until it is told to let them go: (servable, began, go)."""
-    undo = []
-
-    def hold(model):
-        began, go = threading.Semaphore(0), threading.Event()
-        with sequence_server.manager.use(model) as loaded:
-            servable = loaded.unbatched
-        run = servable.run
-
-        def waiting(*args):
-            began.release()
-            assert go.wait(30)
-            return run(*args)
-
-        servable.run = waiting
-        undo.append((servable, go))
-        return began, go
-
-    yield hold
-    for servable, go in undo:
-        go.set()
-        del servable.run
-
-
 def ask_at_once(step, *requests):
     """Futures of requests that are on their way."""
     return [step.ask.prediction.Predict.future(message, timeout=30) for message in requests]
@@ -326,19 +299,13 @@ def ask_at_once(step, *requests):
 def test_steps_of_different_sequences_are_joined_and_ragged_ones_padded(step, held, sequence_server, new):
     chunks = chunk(2, 3, 1, 7, 4)
     numbers = [new, *(next(ids) for _ in chunks[1:])]
-    began, go = held("running")
-    rows = []
-    with sequence_server.manager.use("running") as loaded:
-        servable = loaded.unbatched
-        run = servable.run
-        servable.run = lambda feeds, *more: (rows.append(len(next(iter(feeds.values())))), run(feeds, *more))[1]
+    began, go, rows = held("running")
     first = ask_at_once(step, request("running", {"x": chunks[0]}, numbers[0], 1))
     assert began.acquire(timeout=30)
     others = ask_at_once(
         step, *(request("running", {"x": x}, n, 1) for n, x in zip(numbers[1:], chunks[1:], strict=True))
     )
-    (joiner,) = [j for s, j in sequence_server.sequences._joiners.items() if s is loaded]
-    wait_until(lambda: sum(len(queue.waiting) for queue in joiner._queues.values()) == 4)
+    wait_until(lambda: joined(sequence_server, "running") == 4)
     go.set()
     for future, x in zip(first + others, chunks, strict=True):
         answer = {alias: tf.make_ndarray(tensor) for alias, tensor in future.result().outputs.items()}
@@ -349,30 +316,42 @@ def test_steps_of_different_sequences_are_joined_and_ragged_ones_padded(step, he
         np.testing.assert_array_equal(step.end(x, number)["y"], sums(x, x))
 
 
-def test_a_bad_step_in_a_batch_harms_only_itself(step, held, sequence_server, new):
-    a, b = chunk(2, 2)
-    bad, good = next(ids), next(ids)
-    began, go = held("running")
-    futures = ask_at_once(step, request("running", {"x": a}, new, 1))
+def joined(server, model):
+    """Steps of the model that wait to be joined."""
+    with server.manager.use(model) as loaded:
+        joiner = server.sequences._joiners[loaded]
+    return sum(len(queue.waiting) for queue in joiner._queues.values())
+
+
+def test_a_bad_step_in_a_batch_harms_only_itself(ask_model, held, sequence_server, new):
+    strict = ask_model("strict")
+    a, b, c = chunk(2, 2, 3)
+    good, bad, other = (next(ids) for _ in range(3))
+    for number in (good, bad, other):
+        strict.start(a, number)
+    began, go, rows = held("strict")
+    first = ask_at_once(strict, request("strict", {"x": a}, new, 1))
     assert began.acquire(timeout=30)
-    inputs = {"x": b, "lengths": np.int32([-2])}
-    futures += ask_at_once(step, request("running", inputs, bad, 1), request("running", {"x": b}, good, 1))
+    together = ((good, b), (bad, np.full((1, 2, 2), 1000, np.float32)), (other, c))
+    futures = ask_at_once(strict, *(request("strict", {"x": x}, number) for number, x in together))
+    wait_until(lambda: joined(sequence_server, "strict") == 3)
     go.set()
-    futures[0].result()
-    np.testing.assert_array_equal(tf.make_ndarray(futures[2].result().outputs["y"]), sums(b))
-    try:
-        answer = tf.make_ndarray(futures[1].result().outputs["y"])
-    except grpc.RpcError as error:
-        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT  # noqa: PT017
-    else:
-        assert answer.shape == (1, 2, 2)
+    first[0].result()
+    np.testing.assert_array_equal(tf.make_ndarray(futures[0].result().outputs["y"]), sums(a, b))
+    np.testing.assert_array_equal(tf.make_ndarray(futures[2].result().outputs["y"]), sums(a, c))
+    code, text = refused(futures[1].result)
+    assert code == "INVALID_ARGUMENT"
+    assert "a number is too large" in text
+    assert rows == [1, 3, 1, 1, 1]  # each by itself, once they have failed together
+    for number, so_far in ((good, (a, b)), (bad, (a,)), (other, (a, c))):
+        np.testing.assert_array_equal(strict.end(b, number)["y"], sums(*so_far, b))
 
 
 def test_calls_of_one_sequence_run_in_order_and_too_many_are_refused(ask_model, held):
     plain = ask_model("plain")
     a, b = chunk(1, 1)
     plain.start(a, 1)
-    began, go = held("plain")
+    began, go, _ = held("plain")
     first = ask_at_once(plain, request("plain", {"x": a}, 1))
     assert began.acquire(timeout=30)
     second = ask_at_once(plain, request("plain", {"x": b}, 1))
@@ -398,7 +377,7 @@ def with_sequences(sequence_ask, sequence_server):
 def test_a_call_whose_deadline_passes_while_it_waits_is_not_run(step, held, new):
     a, b, c = chunk(1, 1, 1)
     step.start(a, new)
-    began, go = held("running")
+    began, go, _ = held("running")
     first = ask_at_once(step, request("running", {"x": b}, new))
     assert began.acquire(timeout=30)
     assert refused(step, c, new, timeout=0.2)[0] == "DEADLINE_EXCEEDED"
@@ -409,7 +388,7 @@ def test_a_call_whose_deadline_passes_while_it_waits_is_not_run(step, held, new)
 
 def test_a_repeat_that_comes_while_the_first_runs_waits_and_gets_its_answer(step, held, new):
     (a,) = chunk(3)
-    began, go = held("running")
+    began, go, _ = held("running")
     first = ask_at_once(step, request("running", {"x": a}, new, 1, 0))
     assert began.acquire(timeout=30)
     second = ask_at_once(step, request("running", {"x": a}, new, 1, 0))
@@ -423,7 +402,7 @@ def test_a_repeat_that_comes_while_the_first_runs_waits_and_gets_its_answer(step
 def test_a_start_while_the_end_runs_is_refused(step, held, new):
     (a,) = chunk(1)
     step.start(a, new)
-    began, go = held("running")
+    began, go, _ = held("running")
     ending = ask_at_once(step, request("running", {"x": a}, new, 2))
     assert began.acquire(timeout=30)
     text = "Sequence last request is being processed and it's not available anymore"

@@ -16,10 +16,13 @@ def test_a_record_comes_back():
     assert found.answer.outputs["y"].tobytes() == RECORD.answer.outputs["y"].tobytes()
     bare = RECORD._replace(answer=None, ended=True)
     assert from_bytes(KEY, to_bytes(KEY, bare, 0.0))[0] == bare
+    gone = RECORD._replace(answer=None, gone="state é is absent in version 4")
+    assert from_bytes(KEY, to_bytes(KEY, gone, 0.0))[0] == gone
 
 
-def test_every_flipped_byte_and_every_cut_is_noticed():
-    content = to_bytes(KEY, RECORD, 12.5)
+@pytest.mark.parametrize("record", [RECORD, RECORD._replace(gone="on_version_change is FAIL")])
+def test_every_flipped_byte_and_every_cut_is_noticed(record):
+    content = to_bytes(KEY, record, 12.5)
     for at in range(len(content)):
         flipped = content[:at] + bytes([content[at] ^ 0x40]) + content[at + 1 :]
         with pytest.raises(ValueError, match="checksum"):

@@ -13,9 +13,11 @@ from serving.errors import ServingError
 from serving.sequences import redis_store
 from serving.sequences.opening import open_store
 from serving.sequences.patience import NOW, Patience
+from serving.sequences.redis_calls import ScriptCall
 from serving.sequences.redis_store import RedisStore
 from serving.sequences.settings import Settings
 from serving.sequences.store import Answer, Change, Key, Record
+from tests.serving.asking import wait_until
 
 LAYOUT = (("state_h", "float [-1,2]"), ("state_n", "int64 [-1]"))
 KEY = Key("m", 7)
@@ -88,16 +90,39 @@ def test_redis_forgets_what_no_server_came_to_forget(redis_server, open_redis, s
 
 
 def test_a_sequence_that_redis_has_forgotten_is_counted_no_more(redis_server, open_redis):
-    store = open_redis(redis_server, idle_ttl_seconds=1, cleaner_poll_wait_minutes=0)
+    store = open_redis(redis_server, idle_ttl_seconds=1, cleaner_poll_wait_minutes=0, retain_ended_seconds=1)
+    told = []
+    store.expired = told.append
     long_ago = SystemClock().micros() - 10_000_000
-    for number in (1, 2):
-        put(store, Change(Key("m", number), record(used=long_ago)))
+    for number in (1, 2, 4):
+        put(store, Change(Key("m", number), record(used=long_ago, ended=number == 4)))
         redis_server.client.delete(f"seq:{{m}}:u:{number}")  # as when its time is over
     assert store.live("m") == 2
     assert store.read(Key("m", 1)) is None
+    assert store.read(Key("m", 1)) is None
+    assert told == [Key("m", 1)]
     assert (store.live("m"), store.nbytes("m") > 0) == (1, True)
     store.reserve(Key("m", 3), 1, 1)
     assert (store.live("m"), store.live("m", 1), store.nbytes("m")) == (1, 1, 0)
+    assert told == [Key("m", 1), Key("m", 2)]  # what is left of an ended one was no live sequence
+    assert not redis_server.client.exists("sequences-ended:{m}")
+
+
+def test_a_new_sequence_counts_for_as_long_as_a_call_holds_it(redis_server, open_redis):
+    one, other = open_redis(redis_server, 0.3), open_redis(redis_server)
+    starts = "sequences-starting:{m}"
+    one.read(KEY)
+    one.reserve(KEY, 1, 1)
+    before = redis_server.client.zscore(starts, "u:7")
+    redis_server.client.zadd(starts, {"u:7": before - 50_000_000})  # as after 50 s
+    wait_until(lambda: redis_server.client.zscore(starts, "u:7") >= before)
+    with pytest.raises(ServingError, match="Max sequence number has been reached"):
+        other.reserve(Key("m", 8), 1, 1)
+    one.unreserve(KEY, 1)
+    other.reserve(Key("m", 8), 1, 1)
+    assert redis_server.client.zrange(starts, 0, -1) == [b"u:8"]
+    sent = one._redis.one(ScriptCall("m", KEY, "renew", (one._leases.token(KEY), 1000, b"u:7", 60_000_000)))
+    assert (sent, redis_server.client.zrange(starts, 0, -1)) == (1, [b"u:8"])  # a known one is not counted again
 
 
 def test_while_one_server_has_a_sequence_another_waits_for_it(redis_server, open_redis):

@@ -177,6 +177,44 @@ def test_limits_have_their_status(columns, error):
         columns("plain", sequence_id=number, sequence_control_input=2)
 
 
+def at_once(columns, **inputs):
+    """A call that is on its way; joined at the end of the test."""
+    thread = threading.Thread(target=columns, kwargs=inputs)
+    thread.start()
+    return thread
+
+
+def test_a_start_while_the_end_of_its_id_runs_is_412(columns, error, held, new):
+    columns(x=X, sequence_id=new, sequence_control_input=1)
+    began, go, _ = held("running")
+    ending = at_once(columns, x=X, sequence_id=new, sequence_control_input=2)
+    assert began.acquire(timeout=30)
+    assert error(x=X, sequence_id=new, sequence_control_input=1) == (
+        412,
+        "Sequence last request is being processed and it's not available anymore",
+    )
+    assert error(x=X, sequence_id=new) == UNKNOWN
+    go.set()
+    ending.join(30)
+    assert columns(x=X, sequence_id=new, sequence_control_input=1)["number"] == [[1]]
+
+
+def test_too_many_that_wait_are_429(columns, error, held, sequence_server):
+    columns("plain", x=X, sequence_id=4, sequence_control_input=1)
+    began, go, _ = held("plain")
+    calls = [at_once(columns, model="plain", x=X, sequence_id=4)]
+    assert began.acquire(timeout=30)
+    calls.append(at_once(columns, model="plain", x=X, sequence_id=4))
+    lines = sequence_server.sequences._turns._lines
+    wait_until(lambda: any(line.waiting for line in list(lines.values())))
+    text = "Sequence 4 has 1 requests waiting, which is the limit"
+    assert error("plain", x=X, sequence_id=4) == (429, text)
+    go.set()
+    for call in calls:
+        call.join(30)
+    assert columns("plain", x=X, sequence_id=4, sequence_control_input=2)["number"] == [[4]]
+
+
 def test_versions_that_hold_no_sequences(error, sequence_rest):
     text = "Model other version 1 holds no sequences: signature step has no input that begins with state_"
     assert error("other", x=[[1, 2]], sequence_id=5) == (412, text)

@@ -1,11 +1,13 @@
 """Several servers with one Redis."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from serving.client import GrpcClient
 from serving.sequences.store import Key
-from tests.serving.asking import Rest, refused
+from tests.serving.asking import Rest, refused, wait_until
 from tests.serving.sequences.driving import sums
 from tests.serving.sequences.models import chunk
 
@@ -100,18 +102,39 @@ def test_without_redis_calls_say_so_and_go_on_when_it_is_back(repository, serve,
     assert 'sequence:active{model_name="m"} 1' in server.metrics.text()
 
 
-def test_what_is_idle_goes_whichever_server_looks(two):
+def idle(server):
+    """Those that this server has counted as idle."""
+    return server.sequences._metrics.ended._counts.get(("m", "idle"), 0)
+
+
+def test_what_is_idle_goes_whichever_server_looks(two, redis_server):
     one, other = two
     one.step.start(a, 1)
     one.step.start(a, 2)
-    scan = other.sequences._forgetting.scan
     other.clock.forward(400)
-    scan()
+    other.sequences._forgetting.scan()
+    assert other.sequences._store.live("m") == 2  # both were used since the scan before, the start of the server
+    seconds, micros = redis_server.client.time()
+    long_ago = (seconds - 500) * 10**6 + micros
+    redis_server.client.hset("seq:{m}:u:1", "used", long_ago)
+    redis_server.client.zadd("sequences-live:{m}", {"u:1": long_ago})
     other.clock.forward(400)
-    one.step(b, 2)
-    assert other.sequences._store.live("m") == 2  # both were used since the scan before
-    scan()
-    assert other.sequences._store.live("m") == 2
+    other.sequences._forgetting.scan()
+    assert [server.sequences._store.live("m") for server in two] == [1, 1]
+    assert not redis_server.client.exists("seq:{m}:u:1")
+    assert (idle(one), idle(other)) == (0, 1)
+    assert refused(one.step, a, 1)[0] == "NOT_FOUND"
+    np.testing.assert_array_equal(one.step(b, 2)["y"], sums(a, b))
+
+
+def test_what_redis_has_forgotten_counts_as_idle_too(two, redis_server):
+    one, other = two
+    one.step.start(a, 1)
+    redis_server.client.delete("seq:{m}:u:1")  # as when its time is over
+    assert refused(other.step, a, 1)[0] == "NOT_FOUND"
+    assert refused(one.step, a, 1)[0] == "NOT_FOUND"
+    assert (idle(one), idle(other)) == (0, 1)
+    assert one.sequences._store.live("m") == 0
 
 
 def test_our_client_goes_on_at_the_other_server_when_one_is_lost(two):
@@ -124,3 +147,28 @@ def test_our_client_goes_on_at_the_other_server_when_one_is_lost(two):
         two[0].stop()
         np.testing.assert_array_equal(sequence.step({"x": b})["y"], sums(a, b))
         np.testing.assert_array_equal(sequence.end({"x": c})["y"], sums(a, b, c))
+
+
+def test_a_server_that_never_had_the_version_does_not_end_the_sequence_for_the_others(repository, serve, redis_server):
+    repository("running", 1)
+    late = serve(sequence_store=redis_server.url, file_system_poll_wait_seconds=0)  # does not see version 2
+    repository("tripled", 2)
+    one = serve(sequence_store=redis_server.url)
+    one.step.start(a, 1)
+    text = "Sequence 1 cannot go on: version 2 of model m is not loaded and this server has not had it since its start"
+    assert refused(late.step, b, 1) == ("FAILED_PRECONDITION", text)
+    np.testing.assert_array_equal(one.step(b, 1)["y"], sums(a, b, factor=3))
+
+
+def test_a_sequence_that_cannot_go_on_stays_so_at_every_server(repository, serve, redis_server):
+    repository("running", 1)
+    one = serve(sequence_store=redis_server.url, sequence_on_version_change="FAIL")
+    one.step.start(a, 1)
+    repository("tripled", 2)
+    wait_until(lambda: one.manager.available("m") == [2])
+    text = "Sequence 1 cannot go on: version 1 of model m is not loaded and on_version_change is FAIL"
+    assert refused(one.step, b, 1) == ("FAILED_PRECONDITION", text)
+    shutil.rmtree(repository.base / "2")
+    other = serve(sequence_store=redis_server.url)  # has version 1 again
+    assert refused(other.step, b, 1) == ("FAILED_PRECONDITION", text)
+    np.testing.assert_array_equal(other.step.start(b, 1)["y"], sums(b))

@@ -54,6 +54,14 @@ def test_what_is_written_is_read_bit_by_bit(store):
         assert found.answer.outputs[alias].tolist() == array.tolist()
 
 
+def test_why_a_sequence_cannot_go_on_is_kept_until_it_is_written_anew(store):
+    put(store, Change(A, record(answer=answer())._replace(gone="state h is absent in version 2")))
+    found = store.read(A)
+    assert (found.gone, found.step, found.answer.version) == ("state h is absent in version 2", 0, 3)
+    assert store.write([Change(A, record(1))]) == [None]
+    assert store.read(A).gone == ""
+
+
 def test_a_number_a_text_and_another_model_are_other_sequences(store):
     for step, key in enumerate((A, TEXT, OTHER)):
         put(store, Change(key, record(step)))

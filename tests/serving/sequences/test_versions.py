@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.serving.asking import Background, Rest, predict_request, refused, wait_until
+from tests.serving.sequences.conftest import ended
 from tests.serving.sequences.driving import sums
 from tests.serving.sequences.models import chunk
 
@@ -47,9 +48,33 @@ def test_drain_keeps_a_version_for_its_sequences_until_the_last_has_ended(reposi
     np.testing.assert_array_equal(step(c, 2)["y"], sums(a, b, c, factor=3))
 
 
-def test_after_the_drain_time_a_sequence_cannot_go_on(repository, serve):
+def test_a_label_that_points_to_a_draining_version_is_answered_but_starts_nothing(repository, serve, tmp_path):
     repository("running", 1)
-    server = serve(sequence_drain_seconds=60)
+    (tmp_path / "models").write_text(
+        f'model_config_list {{ config {{ name: "m" base_path: "{repository.base}" model_platform: "tensorflow" '
+        'version_labels { key: "stable" value: 1 } } }'
+    )
+    server = serve(model_config_file=str(tmp_path / "models"), allow_version_labels_for_unavailable_models=True)
+    step = server.step
+    step.start(a, 1, label="stable")
+    swap(server, repository)
+    wait_until(lambda: not server.manager.takes_sequences("m", 1))
+    np.testing.assert_array_equal(step(b, 1, label="stable")["y"], sums(a, b))
+    stateless = {"x": a, "lengths": np.int32([1]), "state_sum": np.float32([[0, 0]]), "state_seen": np.int64([0])}
+    answer = step.ask.predict("m", stateless, signature="step", label="stable")
+    np.testing.assert_array_equal(answer["y"], sums(a))
+    text = "Servable not found for request: Specific(m, 1)"
+    assert refused(step.start, a, 2, label="stable") == ("NOT_FOUND", text)
+    step.start(a, 2)
+    text = "Sequence 2 runs on version 2 of model m, the request asks for version 1"
+    assert refused(step, a, 2, label="stable") == ("FAILED_PRECONDITION", text)
+    np.testing.assert_array_equal(step.end(c, 1, label="stable")["y"], sums(a, b, c))
+    gone(server)
+
+
+def test_after_the_drain_time_a_sequence_cannot_go_on(repository, serve, monitored):
+    repository("running", 1)
+    server = serve(sequence_drain_seconds=60, **monitored)
     step = server.step
     step.start(a, 1)
     step.start(a, 2)
@@ -68,6 +93,7 @@ def test_after_the_drain_time_a_sequence_cannot_go_on(repository, serve):
         "m", {"signature_name": "step", "inputs": {"sequence_id": 3, "sequence_control_input": 2}}
     ) == (412, text.format(3))
     assert server.sequences._store.live("m") == 1
+    assert ended(server, "version") == 3
 
 
 def test_with_fail_a_version_goes_at_once(repository, serve):
@@ -182,3 +208,90 @@ def test_a_stop_does_not_wait_for_draining(repository, serve):
     swap(server, repository)
     server.stop()
     assert not server.manager.available("m")
+
+
+# restarts
+
+
+@pytest.fixture
+def restart(serve, tmp_path):
+    """A server on the files of the one before, which ends first."""
+    running = []
+
+    def start(**flags):
+        while running:
+            running.pop().stop()
+        running.append(serve(sequence_store=f"file:{tmp_path}/store", **flags))
+        return running[-1]
+
+    return start
+
+
+def test_a_version_that_drains_is_there_for_its_sequences_after_a_restart(repository, restart):
+    repository("running", 1)
+    step = restart().step
+    step.start(a, 1, step=0)
+    repository("tripled", 2)
+    server = restart()
+    step = server.step
+    assert server.manager.available("m") == [1, 2]  # from the first call on
+    np.testing.assert_array_equal(step(b, 1, step=1)["y"], sums(a, b))
+    assert step.version == 1
+    step.start(a, 2)
+    assert step.version == 2
+    assert refused(step.start, a, 3, version=1) == ("NOT_FOUND", "Servable not found for request: Specific(m, 1)")
+    np.testing.assert_array_equal(step.end(c, 1, step=2)["y"], sums(a, b, c))
+    gone(server)
+    np.testing.assert_array_equal(step(b, 2)["y"], sums(a, b, factor=3))
+
+
+def test_after_a_restart_a_version_drains_for_its_time_and_no_longer(repository, restart):
+    repository("running", 1)
+    restart().step.start(a, 1)
+    repository("tripled", 2)
+    server = restart(sequence_drain_seconds=60)
+    server.step(b, 1)
+    server.clock.forward(61)
+    gone(server)
+    text = "Sequence 1 cannot go on: version 1 of model m is not loaded and its drain time of 60 s has passed"
+    assert refused(server.step, a, 1) == ("FAILED_PRECONDITION", text)
+
+
+def test_a_version_whose_folder_has_gone_was_not_drained(repository, restart):
+    repository("running", 1)
+    restart().step.start(a, 1)
+    repository("tripled", 2)
+    shutil.rmtree(repository.base / "1")
+    step = restart().step
+    text = "Sequence 1 cannot go on: version 1 of model m is not loaded and this server has not had it since its start"
+    assert refused(step, a, 1) == ("FAILED_PRECONDITION", text)
+    assert refused(step.end, a, 1) == ("FAILED_PRECONDITION", text)
+
+
+@pytest.mark.parametrize("change", ["CARRY", "FAIL"])
+def test_no_version_is_loaded_for_sequences_that_do_not_drain(repository, restart, change):
+    repository("running", 1)
+    restart().step.start(a, 1)
+    repository("tripled", 2)
+    assert restart(sequence_on_version_change=change).manager.available("m") == [2]
+
+
+def test_a_sequence_that_cannot_go_on_stays_so_over_restarts(repository, restart):
+    repository("running", 1)
+    flags = {"sequence_on_version_change": "CARRY"}
+    server = restart(**flags)
+    server.step.start(a, 1, step=0)
+    server.step.start(a, 2)
+    swap(server, repository, "renamed")
+    gone(server)
+    text = "Sequence {} cannot go on: version 1 of model m is not loaded and state state_sum is absent in version 2"
+    assert refused(server.step, a, 1, step=1) == ("FAILED_PRECONDITION", text.format(1))
+    assert refused(server.step, a, 2) == ("FAILED_PRECONDITION", text.format(2))
+    shutil.rmtree(repository.base / "2")
+    server = restart(**flags)  # version 1 is back
+    np.testing.assert_array_equal(server.step.start(a, 1, step=0)["y"], sums(a))  # the kept answer, without a run
+    assert refused(server.step, a, 1, step=1) == ("FAILED_PRECONDITION", text.format(1))
+    assert refused(server.step.end, a, 2) == ("FAILED_PRECONDITION", text.format(2))
+    assert refused(server.step, a, 2)[0] == "NOT_FOUND"
+    np.testing.assert_array_equal(server.step.start(b, 1)["y"], sums(b))  # a new one in its place
+    np.testing.assert_array_equal(server.step(c, 1)["y"], sums(b, c))

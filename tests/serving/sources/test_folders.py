@@ -15,8 +15,9 @@ class Aspired:
         self.versions = {}
         self.calls = 0
 
-    def __call__(self, name, versions):
+    def __call__(self, name, versions, needed):
         self.versions[name] = sorted(versions)
+        self.needed = dict(needed)
         self.calls += 1
 
 
@@ -113,3 +114,15 @@ def test_a_period_of_0_looks_once_for_each_list(make, aspired, tmp_path):
     source.update([ModelConfig("a", str(tmp_path / "a")), model(tmp_path, "b", 1)])
     wait_until(lambda: aspired.versions == {"a": [1], "b": [1]})
     assert aspired.calls == 3
+
+
+def test_the_first_look_at_a_model_says_which_others_are_needed(make, aspired, tmp_path):
+    source = make(-1)
+    asked = []
+    source.needed = lambda name, others: asked.append((name, sorted(others))) or {1: others[1]}
+    source.update([model(tmp_path, "a", 1, 2, 3)])
+    source.poll()
+    assert (aspired.versions, aspired.needed) == ({"a": [3]}, {1: str(tmp_path / "a" / "1")})
+    source.poll()
+    assert (aspired.versions, aspired.needed) == ({"a": [3]}, {})
+    assert asked == [("a", [1, 2])]

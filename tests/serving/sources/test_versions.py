@@ -2,7 +2,7 @@ import pytest
 
 from serving.errors import Code, ServingError
 from serving.model_config import ModelConfig, VersionPolicy
-from serving.sources.versions import wanted_versions
+from serving.sources.versions import versions
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ HIGHEST = VersionPolicy()
 
 
 def wanted(base, policy=HIGHEST):
-    found = wanted_versions(ModelConfig("m", str(base), policy=policy))
+    found, _ = versions(ModelConfig("m", str(base), policy=policy))
     return {version: folder.removeprefix(f"{base}/") for version, folder in found.items()}
 
 

@@ -59,11 +59,15 @@ class Text:
             thread.join()
         return texts
 
-    def call(self, model, version=None, label=None, **keys):
-        """The call over gRPC."""
+    def request(self, model, version=None, label=None, **keys):
+        """The message over gRPC."""
         request = json_format.ParseDict(keys, GenerateRequest())
         fill(request.model_spec, model, version, label)
-        return self.generate(request, timeout=SECONDS)
+        return request
+
+    def call(self, model, version=None, label=None, **keys):
+        """The call over gRPC."""
+        return self.generate(self.request(model, version, label, **keys), timeout=SECONDS)
 
 
 def events_of(response):

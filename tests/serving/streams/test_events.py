@@ -1,6 +1,7 @@
 from collections import deque
 
-from serving.streams.events import MOST_WAITING, Outbox, Token
+from serving.errors import DeadlineExceededError
+from serving.streams.events import GONE, MOST_WAITING, Outbox, Token
 
 EVENT = Token("a", 0)
 
@@ -52,6 +53,13 @@ def test_closing_tells_both_sides():
     told = []
     outbox = Outbox(lambda: told.append("taker"))
     outbox.changed = lambda: told.append("maker")
-    outbox.close()
-    assert outbox.closed
+    outbox.close(GONE)
+    assert outbox.closed is GONE
     assert sorted(told) == ["maker", "taker"]
+
+
+def test_the_first_reason_for_closing_counts():
+    outbox, late = Outbox(lambda: None), DeadlineExceededError("late")
+    outbox.close(late)
+    outbox.close(GONE)
+    assert outbox.closed is late

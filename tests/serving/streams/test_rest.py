@@ -5,12 +5,12 @@ import json
 import pytest
 import requests
 
-from serving.errors import InternalError
+from serving.errors import Code, InternalError
 from serving.http_limits import Concurrency
 from serving.observing import Observer
 from serving.server_metrics import ServerMetrics
 from serving.streams.asking import KEYS
-from serving.streams.events import Done, Failed, Token
+from serving.streams.events import GONE, Done, Failed, Token
 from serving.streams.rest import StreamingApi
 from tests.serving.asking import SECONDS, wait_until
 from tests.serving.streams import models
@@ -208,6 +208,9 @@ class FakeStreams:
     def __init__(self, *events):
         self.events = events
 
+    def why_gone(self):
+        return GONE
+
     def open(self, spec, asked, outbox, timeout_ms):
         self.outbox = outbox
         for event in self.events:
@@ -257,7 +260,9 @@ def test_a_comment_is_sent_while_nothing_comes():
 
 
 def test_a_step_that_takes_too_long_ends_the_stream_with_an_error():
-    *_, last = answered(FakeStreams(Token("a", 0)), timeout_in_ms=1)
+    streams = FakeStreams(Token("a", 0))
+    *_, last = answered(streams, timeout_in_ms=1)
+    assert streams.outbox.closed.code is Code.DEADLINE_EXCEEDED
     assert not last["more_body"]
     event = {"error": "Timed out waiting for notification", "code": "DEADLINE_EXCEEDED"}
     assert json.loads(last["body"].removeprefix(b"data: ")) == event
@@ -285,7 +290,7 @@ def test_a_client_that_takes_nothing_counts_as_gone():
 
     asyncio.run(run())
     assert len(seen) == 2  # the head and the first event
-    assert streams.outbox.closed
+    assert streams.outbox.closed is GONE
 
 
 def test_a_later_error_is_the_last_event():

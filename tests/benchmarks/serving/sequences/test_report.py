@@ -81,3 +81,11 @@ def test_the_page_has_a_line_for_each_server_and_way():
     assert "| Ray Serve | REST | - | 50 / 1 / 2 |" in page
     assert "Not measured in this run: redis." in page
     assert "\n\nWhy.\n\n" in page
+
+
+def test_the_memory_of_many_sequences_says_what_the_warm_up_took_where_that_is_known():
+    live = {"part": "live", "model": "lstm", "state_bytes": 8, "sequences": 100_000, "few": 9.0, "many": 8.0}
+    live |= {"idle_mib": 400.0, "with_many_mib": 700.0}
+    assert "take 315 MB over the idle server. Steps" in render([live], MACHINE, ["a.json"])
+    page = render([live | {"warm_mib": 500.0}], MACHINE, ["a.json"])
+    assert "take 315 MB over the idle server, 105 MB of them by the warm-up with 1,000. Steps" in page

@@ -1,12 +1,14 @@
 """Verdicts on made-up runs."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from benchmarks.serving.soak import goals, report
 from benchmarks.serving.soak.__main__ import save
 
+ROOT = Path(__file__).parents[4]
 MACHINE = {"processor": "P", "cores": "2", "load": "0.1", "system": "S", "python": "3", "tensorflow": "2"}
 
 
@@ -34,6 +36,18 @@ def held(row):
 def test_a_flat_run_without_a_failure_holds_all():
     assert held(swap_row(FLAT)) == [True] * 4
     assert held(fuzz_row()) == [True] * 2
+    assert held(fuzz_row() | {"taken": FLAT[:11]}) == [True] * 4
+
+
+def test_one_round_of_inputs_tells_of_no_growth():
+    assert held(fuzz_row() | {"taken": FLAT[:1]}) == [True] * 2
+
+
+@pytest.mark.parametrize(("grown", "which"), [([8, 0, 0], 1), ([0, 1, 0], 2), ([0, 0, 1], 3)])
+def test_what_grows_from_round_to_round_is_seen(grown, which):
+    taken = [[value + grown[at] * i for at, value in enumerate(row)] for i, row in enumerate(FLAT[:11])]
+    found = held(fuzz_row() | {"taken": taken})
+    assert found == [at != which for at in range(4)]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +78,23 @@ def test_the_page_says_what_was_found():
     assert "| REST, JSON | 40 | 400 30, 200 10 |" in page
     assert "| no request fails | **does not hold** | 2 of 142 |" in page
     assert "| 500 | 601 | 20 | 30 |" in page
+    assert "600 MiB at the start, 650 MiB at the end.\n" in page  # a run from before the rounds were noted
+
+
+def test_the_page_shows_the_rounds_of_inputs():
+    row = {"machine": MACHINE} | fuzz_row() | {"taken": [[600.4, 20, 30], [611.0, 21, 31]]}
+    page = report.render({"rows": [row]}, "soak.json")
+    assert "| round | MiB | threads | files |\n|---|---|---|---|\n| 1 | 600 | 20 | 30 |\n| 2 | 611 | 21 | 31 |" in page
+    assert "| no more threads at the end | **holds** | 20 at most, then 21 |" in page
+
+
+def test_the_page_in_the_docs_is_made_of_the_run_that_lies_beside_it(tmp_path):
+    name = "benchmarks/results/soak.json"
+    results = json.loads((ROOT / name).read_text()) if (ROOT / name).exists() else {"rows": []}
+    page = report.render(results, name)
+    assert (ROOT / "docs/soak.md").read_text() == page
+    assert report.main([str(tmp_path / "absent.json"), str(tmp_path / "page.md")]) == 0
+    assert "No run is saved so far." in (tmp_path / "page.md").read_text()
 
 
 def test_a_part_that_was_not_run_keeps_its_row(tmp_path):

@@ -1,8 +1,9 @@
 """`python -m tests.serving.sequences.checker`: steps under faults, on each store in turn; one JSON line for each part.
 
-Sequences, chunks, what clients do to their calls, and the order of the events follow from the seed; which call meets
-which event is a matter of time. The whole is run in parts, each with a seed of its own and servers of its own; a part
-that has ended is in the saved file, whatever becomes of the next."""
+Sequences, chunks, what clients do to their calls, the order of the events, and whether the versions of a single server
+drain or hand their sequences on follow from the seed; which call meets which event is a matter of time. The whole is
+run in parts, each with a seed of its own and servers of its own; a part that has ended is in the saved file, whatever
+becomes of the next."""
 
 import argparse
 import json
@@ -49,6 +50,7 @@ def part(store, steps, seed, clients, steps_an_event):
     return {
         "store": store,
         "seed": seed,
+        "on_version_change": run.change,
         "clients": clients,
         "seconds": round(run.seconds),
         "counts": counts,

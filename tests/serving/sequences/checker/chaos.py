@@ -10,6 +10,7 @@ from tests.serving.sequences import models
 from tests.serving.sequences.checker.story import factor_of
 
 STILL_SECONDS = 2.0  # a call is given up after 1.5, a lease runs out after 1: others have gone on by then
+FOLDERS = 3  # of the latest versions
 TRIES = 50  # to stop a server in the midst of a step
 EVENTS = {
     "memory": ("kill", "still", "swap", "terminate"),
@@ -29,6 +30,10 @@ class Chaos:
 
     def write_version(self):
         models.write(models.Running(factor_of(self.version)), self.base / str(self.version))
+
+    def is_removed(self, version):
+        """Whether no server that starts from now on has the version."""
+        return version <= self.version - FOLDERS
 
     def order(self):
         """Events without end, if there are any: each kind once, in some order, then again."""
@@ -50,7 +55,7 @@ class Chaos:
         elif event == "swap":
             self.version += 1
             self.write_version()
-            shutil.rmtree(self.base / str(self.version - 3), ignore_errors=True)
+            shutil.rmtree(self.base / str(self.version - FOLDERS), ignore_errors=True)
         elif event == "full disk":
             server.fill_disk(True)
             time.sleep(0.5)

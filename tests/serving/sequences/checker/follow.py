@@ -23,6 +23,10 @@ class LostError(Exception):
     """The store has lost the sequence, as it may."""
 
 
+class GoneError(Exception):
+    """The sequence cannot go on, as its version is not there any more."""
+
+
 class Client:
     """One connection to each server; calls of one thread."""
 
@@ -45,9 +49,11 @@ class Client:
 class Follower:
     """One story on its way."""
 
-    def __init__(self, story, client, counts, loses):
-        """counts: what has happened, by name; loses: asked whether the store may have lost sequences until now."""
-        self.story, self.client, self.counts, self.loses = story, client, counts, loses
+    def __init__(self, story, client, counts, loses, removed):
+        """counts: what has happened, by name; loses: asked whether the store may have lost sequences until now;
+        removed: whether a sequence on that version may be told that it cannot go on."""
+        self.story, self.client, self.counts, self.loses, self.removed = story, client, counts, loses, removed
+        self.version = None  # of the last answer
         self.at = story.number % len(client.servers)
         self.lossy = loses()
         self.said = []  # for the report of a violation
@@ -70,6 +76,8 @@ class Follower:
             self.after_end()
         except LostError:
             self.counts["lost, as the store may"] += 1
+        except GoneError:
+            self.counts["version gone, as it may"] += 1
 
     def asking(self, chunk, control, step, **more):
         return message(chunk, self.story.id, control, step, **more)
@@ -78,7 +86,12 @@ class Follower:
         at = self.at if at is None else at
         found = outcome(lambda: self.client.stubs[at].Predict(message, timeout=seconds))
         self.note(at, message, found)
+        self.look_whether_gone(found)
         return found
+
+    def look_whether_gone(self, found):
+        if found.is_one(outcomes.VERSION_GONE) and self.version is not None and self.removed(self.version):
+            raise GoneError
 
     def note(self, at, message, found):
         self.said.append((at, message, found))
@@ -137,6 +150,7 @@ class Follower:
         y, number = self.story.expected(step, factor_of(found.version))
         if not (np.array_equal(found.y, y) and np.array_equal(found.number, number)):
             self.fail(f"step {step} must be answered {y.tolist()} {number.tolist()}", found)
+        self.version = found.version
         if (found.id, found.step) != (self.story.id, step if self.story.numbered else None):
             self.fail(f"the answer is of sequence {found.id!r}, step {found.step}", found)
 
@@ -181,6 +195,7 @@ class Follower:
 
     def may_be(self, step, found):
         """Of a call that was disturbed: the right answer, or an error that asks for a repeat."""
+        self.look_whether_gone(found)
         if found.code == "OK":
             self.compare(step, found)
         elif not found.is_one(*AGAIN) and not (found.is_one(outcomes.NOT_FOUND) and self.loses() != self.lossy):

@@ -14,6 +14,7 @@ OUT_OF_ORDER = "FAILED_PRECONDITION", r"Sequence \S+: step -?\d+ does not follow
 NOT_KEPT = "FAILED_PRECONDITION", r"Sequence \S+: the answer of step \d+ was not kept"
 OTHER_VERSION = "FAILED_PRECONDITION", r"Sequence \S+ runs on version \d+ of model m, the request asks for version \d+"
 NO_VERSION = "NOT_FOUND", r"Servable not found for request: .*"
+VERSION_GONE = "FAILED_PRECONDITION", r"Sequence \S+ cannot go on: version \d+ of model m is not loaded and .*"
 BAD_INPUT = "INVALID_ARGUMENT", r"Expects arg\[0\] to be float but double is provided"
 WAITING = "RESOURCE_EXHAUSTED", r"Sequence \S+ has \d+ requests waiting, which is the limit"
 STORE = "UNAVAILABLE", r"Sequence store is not reachable: .*"

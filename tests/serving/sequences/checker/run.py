@@ -15,6 +15,7 @@ from tests.serving.sequences.checker.story import story
 from tests.serving.sequences.redis_server import RedisServer
 
 SERVERS = {"memory": 1, "file": 1, "redis": 2}
+DRAINS = ("memory", "file")  # of stores; several servers do not change versions at the same moment
 
 
 class Run:
@@ -27,6 +28,7 @@ class Run:
         self.kind, self.steps, self.seed, self.clients = kind, steps, seed, clients
         self.kinds = EVENTS[kind] if events is None else events
         self.steps_an_event, self.fault, self.said = steps_an_event, fault, said
+        self.change = "DRAIN" if seed % 2 == 0 and kind in DRAINS else "CARRY"
         self.counts: Counter[str] = Counter()  # what has happened in the stories that have ended
         self.events: Counter[str] = Counter()
         self.seconds = 0.0
@@ -46,7 +48,10 @@ class Run:
                 redis = RedisServer(folder / "redis")
                 stack.callback(redis.stop)
                 store = f"{redis.url}?lease_seconds=1"
-            servers = [Server(folder / f"s{i}", folder / "m", store, self.fault) for i in range(SERVERS[self.kind])]
+            servers = [
+                Server(folder / f"s{i}", folder / "m", store, self.change, self.fault)
+                for i in range(SERVERS[self.kind])
+            ]
             chaos = Chaos(self.kinds, self.seed, servers, folder / "m", redis)
             chaos.write_version()
             for server in servers:
@@ -81,10 +86,11 @@ class Run:
     def _ask(self, chaos):
         client = Client(chaos.servers)
         losses = (lambda: chaos.kills) if self.kind == "memory" else lambda: 0
+        removed = chaos.is_removed if self.change == "DRAIN" else lambda version: False
         try:
             while not self._done:
                 counts: Counter[str] = Counter(sequences=1)
-                Follower(story(self.seed, next(self._numbers)), client, counts, losses).follow()
+                Follower(story(self.seed, next(self._numbers)), client, counts, losses, removed).follow()
                 with self._changed:
                     self.counts.update(counts)
                     self._look()

@@ -29,13 +29,15 @@ def _serve(arguments, log, fault):
 class Server:
     """One server of the model `m`."""
 
-    def __init__(self, folder, base, store, fault=""):
-        """folder: for its socket and log; base: of the versions; store: as --sequence_store; fault: planted in it."""
+    def __init__(self, folder, base, store, change, fault=""):
+        """folder: for its socket and log; base: of the versions; store, change: as --sequence_store and
+        --sequence_on_version_change; fault: planted in it."""
         folder.mkdir()
         self.socket, self.log, self.fault = folder / "socket", folder / "log", fault
         self.arguments = [
             *("--port=0", f"--grpc_socket_path={self.socket}", "--model_name=m", f"--model_base_path={base}"),
-            *(f"--sequence_store={store}", "--max_sequence_number=100000", "--sequence_on_version_change=CARRY"),
+            *(f"--sequence_store={store}", "--max_sequence_number=100000", f"--sequence_on_version_change={change}"),
+            "--sequence_drain_seconds=36000",
             *("--file_system_poll_wait_seconds=1", "--shutdown_grace_seconds=5", "--sequence_max_waiting=100"),
             # the whole may be stopped for minutes: nothing is forgotten for that
             *("--sequence_cleaner_poll_wait_minutes=60", "--sequence_retain_ended_seconds=3600"),
