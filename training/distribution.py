@@ -97,9 +97,7 @@ class Team:
 
         def of_worker(where: Any) -> tf.data.Dataset:
             dataset = tf.data.Dataset.from_generator(lambda: values(own), output_signature=specs)
-            return dataset.repeat().prefetch(
-                2 * each
-            )  # that has no end of which the workers would have to tell each other
+            return dataset.repeat().prefetch(2 * each)  # without an end, which workers would have to tell each other
 
         on_host = tf.distribute.InputOptions(experimental_fetch_to_device=False)
         return iter(self.strategy.distribute_datasets_from_function(of_worker, on_host))

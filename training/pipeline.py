@@ -58,8 +58,8 @@ def train(
 
     data: the user's own file in place of the shipped one. resume: goes on from the last finished epoch of the newest
     training of this model that has not ended, with that training's own parameters. say: gets a line of progress.
-    minutes: how long this call may train; evaluation and export come on top. team:
-    the replicas that train together, of which this process is the chief; the other workers call `follow`.
+    minutes: how long this call may train; evaluation and export come on top. team: the replicas that train together, of
+    which this process is the chief; the other workers call `follow`.
     Raises InputError for what a user gave wrongly, TrainingInterruptedError at SIGINT and SIGTERM, WorkerLostError when
     another worker is gone."""
     precision.check(run)

@@ -98,9 +98,7 @@ class SharedExamples(ShuffledExamples):
             for replica in replicas:
                 own = cuts[replica]
                 share = np.float32(counts[own].sum() / counts.sum())
-                own = (
-                    own if len(own) else np.arange(1)
-                )  # a replica for which nothing is left computes what counts nothing
+                own = own if len(own) else np.arange(1)  # where nothing is left, it computes what counts nothing
                 yield *({name: array[own] for name, array in arrays.items()} for arrays in (inputs, targets)), share
 
     def _step(self, shares: Any) -> Tensor:
