@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -34,7 +33,6 @@ from serving.errors import (
 from serving.http_body import Scope
 from serving.http_codes import status_of
 from serving.http_limits import Concurrency
-from serving.joined import LITTLE_BYTES
 from serving.log import log_unexpected
 from serving.observing import Observer, Request
 from serving.rest_json import examples, predict_request, predict_response
@@ -42,9 +40,7 @@ from serving.rest_json.predict_request import Document, Form
 from serving.rest_json.printing import quoted
 from serving.rest_routes import API, METHODS, route
 from serving.sequences import rest
-from serving.sequences.call import Call
 from serving.sequences.contract import STEP
-from serving.sequences.on_loop import OnLoop
 from serving.sequences.rest import RestInputs
 from serving.sequences.store import Answer as SequenceAnswer
 from serving.sequences.turns import Gone, Place
@@ -61,7 +57,6 @@ CORS = (
 )
 OK = 200
 LOOK_SECONDS = 0.001
-NO_STEP = InvalidArgumentError(f'Serving signature name: "{STEP}" not found in signature def')
 NO_ORIGIN = FailedPreconditionError("Origin header is missing in CORS preflight")
 Headers = tuple[tuple[bytes, bytes], ...]
 Receive = Callable[[], Awaitable[Any]]
@@ -105,7 +100,6 @@ class RestApi:
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._executor = executor
-        self._steps = OnLoop(calls.sequences)
         self.at_once = Concurrency(max_concurrent_calls)
         self._observer = observer or Observer()
         self._timeout_ms = timeout_in_ms if timeout_in_ms > 0 else None
@@ -211,31 +205,12 @@ class RestApi:
 
     async def _predicted(self, spec: ModelSpec, scope: Scope, receive: Receive, body: bytes) -> bytes:
         """The answer of a Predict. Calls of one sequence run in the order in which they came, wherever they run."""
-        here = await self._step_here(spec, scope, body)
-        if here is not None:
-            return here
         sequence = None if http_body.is_packed(scope) else rest.id_in(body)
         place = self._calls.sequences.arrive(spec.name, sequence)
         try:
             return await self._in_time(partial(self._predict, _gone(receive), place), spec, scope, body)
         finally:
             self._calls.sequences.withdraw(place)
-
-    async def _step_here(self, spec: ModelSpec, scope: Scope, body: bytes) -> bytes | None:
-        """The answer of a further step of a sequence, on the event loop; None for all else."""
-        if len(body) > LITTLE_BYTES or http_body.is_packed(scope) or b'"sequence_' not in body:
-            return None
-        document = None
-        with suppress(ServingError):  # the thread says what is wrong
-            document = predict_request.parse_plain(body)
-        inputs = None if document is None or document.signature_name != STEP else rest.inputs_of(document)
-        if inputs is None:
-            return None
-        begun = self._steps.begin(self._call(ModelSpec(spec.name, spec.version, spec.label, STEP), inputs))
-        if begun is None:
-            return None
-        answer = await begun.answer(self._timeout_ms)
-        return predict_response.encode(answer.outputs, inputs.form, named=True)
 
     def _predict(self, gone: Gone, place: Place | None, spec: ModelSpec, body: bytes) -> bytes:
         """Runs one signature, on rows or columns; place: of a sequence's call."""
@@ -253,21 +228,9 @@ class RestApi:
 
     def _step(self, spec: ModelSpec, inputs: RestInputs, gone: Gone, place: Place | None) -> SequenceAnswer | None:
         """The answer of a sequence; None for an ordinary call whose inputs have the same names."""
-        call = self._call(spec, inputs)
+        call = rest.call(spec, inputs, self._calls.sequences.deadline(self._timeout_ms))
         call.gone, call.place = gone, place
         return self._calls.sequences.step(call)
-
-    def _call(self, spec: ModelSpec, inputs: RestInputs) -> Call:
-        """The call of a sequence."""
-        return Call(
-            spec,
-            special=inputs.special,
-            special_aliases=inputs.special_aliases,
-            aliases=inputs.aliases,
-            feeds=inputs.feeds,
-            no_signature=NO_STEP,
-            deadline_micros=self._calls.sequences.deadline(self._timeout_ms),
-        )
 
     def _infer(self, method: str, encode: Callable[[Any], bytes], spec: ModelSpec, body: bytes) -> bytes:
         """Classifies or regresses Examples. The whole body is checked before the model is looked up."""

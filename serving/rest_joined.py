@@ -1,22 +1,20 @@
-"""Predict over HTTP where calls are joined: from the bytes of a request to those of its answer in callbacks of the
-event loop. Neither a thread nor a task waits for the batch.
+"""Predict over HTTP where calls are joined, and further steps of sequences: from the bytes of a request to those of its
+answer in callbacks of the event loop. Neither a thread nor a task waits for the batch.
 
-Only the ordinary comes this way: a small POST with plain JSON for a version whose calls are joined. All else is left to
-the ASGI application, which gives the same answers."""
+Only the ordinary comes this way: a small POST with plain JSON. All else is left to the ASGI application, which gives
+the same answers."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from serving.auth_tokens import AuthTokens
 from serving.calls import Calls, ModelSpec
 from serving.errors import Code, DeadlineExceededError, InternalError, ServingError
-from serving.harness import Harness
 from serving.http_codes import status_of
 from serving.joined import LITTLE_BYTES, LITTLE_ELEMENTS, Joined
 from serving.log import log_unexpected
@@ -25,11 +23,14 @@ from serving.rest_api import CORS, JSON, OK, RestApi, error_body, inputs_of
 from serving.rest_json import predict_request, predict_response
 from serving.rest_json.predict_request import Form
 from serving.rest_routes import route
+from serving.sequences import rest
 from serving.sequences.contract import STEP
+from serving.sequences.patience import LATE
 from serving.server_metrics import ServerMetrics
 from serving.waking import Waking
 
 LONGEST_TARGET = 512
+SPECIAL = b'"sequence_'  # begins the name of an input of sequences
 Headers = Iterable[tuple[bytes, bytes]]
 Reply = Callable[[int, bytes, bytes], None]  # status, lines of the head, body
 
@@ -88,26 +89,63 @@ class JoinedPredict:
         start = time.perf_counter()
         if self.at_once.is_full:
             return False
+        if SPECIAL in body:
+            return self._take_step(spec, headers, body, reply, start)
         held = self.joined.hold(spec)
         if held is None:
             return False
-        document = None
-        with suppress(ServingError):  # the application says what is wrong
-            document = predict_request.parse_plain(body)
-        if document is None or document.signature_name == STEP:
+        document = _plain(body)
+        if document is None:
             held.leave()
             return False
         if document.signature_name:
             spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)
         seen = self._observer.rest(headers).begun("predict", spec, held.version)
-        call = _Call(self, held, spec, seen, start, reply)
+        call = _Call(self, spec, seen, start, reply)
         try:
             inputs, call.form = inputs_of(held.loaded, spec, document)
-            call.begin(inputs)
+            take = self.calls.begin_predict(held.loaded, spec.signature, inputs, call.end, timeout_ms=self.timeout_ms)
         except Exception as error:
             held.leave()
             call.fail(error)
+        else:
+            call.begun(take, held.leave)
         return True
+
+    def _take_step(self, spec: ModelSpec, headers: Headers, body: bytes, reply: Reply, start: float) -> bool:
+        """As take(), for what may be the step of a sequence."""
+        document = _plain(body)
+        inputs = rest.inputs_of(document) if document is not None and document.signature_name == STEP else None
+        if inputs is None:
+            return False
+        sequences = self.calls.sequences
+        asked = rest.call(spec, inputs, sequences.deadline(self.timeout_ms))
+        call = _Call(self, asked.spec, self._observer.rest(headers).begun("predict", asked.spec), start, reply)
+        call.form, call.named, asked.gone = inputs.form, True, call.is_answered
+        take = sequences.begin(asked, call.end)
+        if take is None:
+            call.withdraw()
+            return False
+
+        def outputs() -> Mapping[str, np.ndarray]:
+            answer = take()
+            call.seen.version = answer.version
+            return answer.outputs
+
+        call.begun(outputs, _nothing)
+        return True
+
+
+def _plain(body: bytes) -> predict_request.Document | None:
+    """The document of a body that may be taken; the application says what is wrong with another one."""
+    try:
+        return predict_request.parse_plain(body)
+    except ServingError:
+        return None
+
+
+def _nothing() -> None:
+    """A step gives back its version itself."""
 
 
 @lru_cache(maxsize=256)
@@ -124,27 +162,33 @@ def _spec(target: bytes) -> ModelSpec | None:
 class _Call:
     """One call, from its begin to its answer."""
 
-    __slots__ = ("_held", "_own", "_reply", "_seen", "_spec", "_start", "_take", "_timer", "_waking", "form")
+    __slots__ = ("_leave", "_own", "_reply", "_spec", "_start", "_take", "_timer", "_waking", "form", "named", "seen")
 
-    def __init__(
-        self, own: JoinedPredict, held: Harness, spec: ModelSpec, seen: Request, start: float, reply: Reply
-    ) -> None:
-        self.form = Form.ROW
-        self._own, self._held, self._spec, self._seen, self._start = own, held, spec, seen, start
+    def __init__(self, own: JoinedPredict, spec: ModelSpec, seen: Request, start: float, reply: Reply) -> None:
+        self.form, self.named = Form.ROW, False  # of the answer
+        self.seen = seen
+        self._own, self._spec, self._start = own, spec, start
         self._reply: Reply | None = reply
-        self._take: Callable[[], dict[str, np.ndarray]] | None = None
+        self._take: Callable[[], Mapping[str, np.ndarray]] | None = None
+        self._leave: Callable[[], None] = _nothing
         self._timer: asyncio.TimerHandle | None = None
         self._waking: Waking = own.joined.waking()
         own.at_once.enter()
 
-    def begin(self, inputs: Mapping[str, np.ndarray]) -> None:
-        """Raises ServingError for inputs that cannot be run."""
-        own = self._own
-        self._take = own.calls.begin_predict(
-            self._held.loaded, self._spec.signature, inputs, self.end, timeout_ms=own.timeout_ms
-        )
-        if own.timeout_ms is not None:
-            self._timer = asyncio.get_running_loop().call_later(own.timeout_ms / 1000, self._late)
+    def begun(self, take: Callable[[], Mapping[str, np.ndarray]], leave: Callable[[], None]) -> None:
+        """take: gives the outputs when `end` has been called, and is called once; leave: then too."""
+        self._take, self._leave = take, leave
+        if self._own.timeout_ms is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._own.timeout_ms / 1000, self._late)
+
+    def withdraw(self) -> None:
+        """It is not taken: the application answers."""
+        self._reply = None
+        self._own.at_once.leave()
+
+    def is_answered(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._reply is None
 
     def end(self) -> None:
         """Its batch has run; on any thread."""
@@ -152,22 +196,23 @@ class _Call:
 
     def _late(self) -> None:
         """It may still run: the version stays for it."""
-        self.fail(DeadlineExceededError("Timed out waiting for notification"))
+        self.fail(DeadlineExceededError(LATE))
 
     def ended(self) -> None:
         """Its batch has run; on the event loop."""
-        self._held.leave()
-        if self._reply is None:
-            return
+        self._leave()
         try:
             assert self._take is not None
             outputs = self._take()
+            if self._reply is None:
+                return
             if sum(output.size for output in outputs.values()) > LITTLE_ELEMENTS:
                 loop = asyncio.get_running_loop()
-                encoding = loop.run_in_executor(self._own.executor, predict_response.encode, outputs, self.form)
+                encode = partial(predict_response.encode, outputs, self.form, named=self.named)
+                encoding = loop.run_in_executor(self._own.executor, encode)
                 encoding.add_done_callback(self._encoded)
                 return
-            content = predict_response.encode(outputs, self.form)
+            content = predict_response.encode(outputs, self.form, named=self.named)
         except Exception as error:
             self.fail(error)
             return
@@ -181,18 +226,20 @@ class _Call:
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
-        """Answers with an error."""
+        """Answers with an error, if it is not answered yet."""
+        if self._reply is None:
+            return
         if not isinstance(error, ServingError):
             log_unexpected(error)
             error = InternalError(f"{type(error).__name__}: {error}")
-        self._seen.failed(error)
+        self.seen.failed(error)
         self._answer(status_of(error), error_body(error), error.code)
 
     def _answer(self, status: int, content: bytes, code: Code = Code.OK) -> None:
         reply, self._reply = self._reply, None
         if reply is None:
             return
-        own, seen = self._own, self._seen
+        own, seen = self._own, self.seen
         if self._timer is not None:
             self._timer.cancel()
         own.at_once.leave()

@@ -3,6 +3,7 @@
 In TensorFlow: core/framework/tensor.cc, Tensor::FromProto, AsProtoField."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -103,21 +104,33 @@ def encode(array: np.ndarray, as_content: bool = False) -> Any:
 def fill(proto: Any, array: np.ndarray, as_content: bool = False) -> None:
     """As encode(), into an empty TensorProto."""
     dtype = of_array(array)
-    proto.dtype = dtype.number
-    proto.tensor_shape.SetInParent()
-    for size in array.shape:
-        proto.tensor_shape.dim.add(size=size)
+    head = _head(dtype.number, array.shape)
     if as_content and dtype.number != STRING:
+        proto.MergeFromString(head)
         proto.tensor_content = array.tobytes()
-    elif dtype.field in PACKED_TAGS:
+        return
+    if dtype.field in PACKED_TAGS:
         content = array.tobytes()
-        if content:
-            proto.MergeFromString(PACKED_TAGS[dtype.field] + _varint(len(content)) + content)
-    elif dtype.field in ("scomplex_val", "dcomplex_val", "half_val"):
+        packed = (PACKED_TAGS[dtype.field], _varint(len(content)), content) if content else ()
+        proto.MergeFromString(b"".join((head, *packed)))
+        return
+    proto.MergeFromString(head)
+    if dtype.field in ("scomplex_val", "dcomplex_val", "half_val"):
         getattr(proto, dtype.field).extend(np.ascontiguousarray(array).reshape(-1).view(dtype.wire).tolist())
     else:
         flat = array.reshape(-1)
         getattr(proto, dtype.field).extend((flat if dtype.wire == dtype.numpy else flat.astype(dtype.wire)).tolist())
+
+
+@lru_cache(maxsize=1024)
+def _head(dtype: int, shape: tuple[int, ...]) -> bytes:
+    """dtype and shape as they stand on the wire. A server's answers have few shapes, and fields cost a call each."""
+    head = TensorProto(dtype=dtype)
+    head.tensor_shape.SetInParent()
+    for size in shape:
+        head.tensor_shape.dim.add(size=size)
+    content: bytes = head.SerializeToString()
+    return content
 
 
 def _varint(number: int) -> bytes:

@@ -7,15 +7,10 @@ files. So Keras's name becomes its `__name__`; by `__qualname__` Python prints a
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from keras.src.utils.naming import to_snake_case  # by it Keras makes the place
-
 Class = TypeVar("Class", bound=type)
-
-_OUR_PLACES: dict[str, str] = {}  # by Keras's: where files lie that were written before our classes had its names
 
 
 def in_place_of(Peer: type, **of_ours: Any) -> Callable[[Class], Class]:
@@ -64,21 +59,7 @@ def _take_by_position(Ours: Any, Peer: Any, of_ours: dict[str, Any]) -> None:
 
 
 def _file_as(Ours: Any, name: str) -> None:
-    load = Ours.load_own_variables
-    _OUR_PLACES[to_snake_case(name)] = to_snake_case(Ours.__name__)
-
-    def load_own_variables(self: Any, store: Any) -> None:
-        """Loads what Keras would; of an older file, in which the place was made of our name, that."""
-        path = getattr(store, "_h5_entry_path", None)  # no public name tells it
-        if path and not len(store.keys()):
-            store = store.get(re.sub(r"(?<![^/])(\w+?)(_\d+)?(?=/|$)", _our_place, path))
-        load(self, store)
-
     def own_repr(self: Any) -> str:
         return f"<{own_name(type(self))} name={self.name}, built={self.built}>"
 
-    Ours.__name__, Ours.load_own_variables, Ours.__repr__ = name, load_own_variables, own_repr
-
-
-def _our_place(part: re.Match[str]) -> str:
-    return _OUR_PLACES.get(part[1], part[1]) + (part[2] or "")
+    Ours.__name__, Ours.__repr__ = name, own_repr

@@ -47,8 +47,15 @@ class Layout:
 
     def time(self, feeds: Feeds) -> int | None:
         """The size of axis 1 of the timed inputs; None where there is none, or where they differ."""
-        sizes = {feeds[name].shape[1] for name in self.timed_inputs if name in feeds and feeds[name].ndim > 1}
-        return sizes.pop() if len(sizes) == 1 else None
+        time: int | None = None
+        for name in self.timed_inputs:
+            array = feeds.get(name)
+            if array is None or array.ndim < 2:
+                continue
+            if time is not None and array.shape[1] != time:
+                return None
+            time = array.shape[1]
+        return time
 
     def filled(self, feeds: Feeds) -> Feeds:
         """The feeds with `lengths`: all steps are valid where a request does not say how many.
@@ -134,10 +141,10 @@ def pad(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 def stack(found: Layout, requests: Sequence[Feeds], rows: int | None = None, time: int | None = None) -> Feeds:
     """One feed of requests with equal keys, in their order on axis 0.
 
-    rows, time: the size of the batch, at least what the requests have together; zeros fill it up."""
-    extents = [found.extent(feeds) for feeds in requests]
-    rows = rows or sum(extent.rows for extent in extents)
-    time = time or max((extent.time for extent in extents if extent.time is not None), default=None)
+    rows, time: the size of the batch, at least what the requests have together; zeros fill it up. Both or none."""
+    if rows is None:
+        extents = [found.extent(feeds) for feeds in requests]
+        rows, time = sum(extent.rows for extent in extents), longest(extents)
     stacked = {}
     for name, first in requests[0].items():
         size = (rows, time, *first.shape[2:]) if name in found.timed_inputs else (rows, *first.shape[1:])
@@ -151,6 +158,11 @@ def stack(found: Layout, requests: Sequence[Feeds], rows: int | None = None, tim
             whole[(slice(begin, begin + array.shape[0]), *map(slice, array.shape[1:]))] = array
             begin += array.shape[0]
     return stacked
+
+
+def longest(extents: Sequence[Extent]) -> int | None:
+    """The time of a batch of these; None where they have none."""
+    return max((extent.time for extent in extents if extent.time is not None), default=None)
 
 
 def cut(
@@ -167,7 +179,7 @@ def cut(
     is not the time though steps were added."""
     rows = rows or sum(extent.rows for extent in extents)
     times = {extent.time for extent in extents}
-    time = time or max((size for size in times if size is not None), default=None)
+    time = time or longest(extents)
     padded = times != {time}
     for tensor, output in zip(fetches, outputs, strict=True):
         if not output.ndim or output.shape[0] != rows:

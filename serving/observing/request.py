@@ -56,7 +56,7 @@ class Request:
         if self.status is Code.OK and http >= 400:  # a page of the HTTP library's kind, which comes of no ServingError
             self.status = code_of(http)
 
-    def begun(self, call: str, spec: "ModelSpec", version: int) -> "Request":
+    def begun(self, call: str, spec: "ModelSpec", version: int | None = None) -> "Request":
         """It begins without a block, as what is answered in several callbacks; CURRENT is as it was."""
         self._start = time.perf_counter()
         self.call, self.spec, self.version = call, spec, version

@@ -10,7 +10,7 @@ from serving.calls import predict
 from serving.calls.model_spec import ModelSpec
 from serving.errors import InvalidArgumentError, ServingError
 from serving.sequences import errors
-from serving.sequences.contract import STATE, Contract, without
+from serving.sequences.contract import STATE, Contract
 from serving.sequences.joining import Step
 from serving.sequences.patience import Gone, Patience, never
 from serving.sequences.special_inputs import ID, START, STEP, SpecialInputs
@@ -54,22 +54,20 @@ def step_of(call: Call, control: int, contract: Contract, servable: Servable, st
     """The row that the call asks to run, checked; state: what the step before left."""
     outputs = wanted_outputs(call, contract)
     given = [alias for alias in call.aliases if alias.startswith(STATE)]
-    names = [part.alias for part in contract.states]
-    if given and (control != START or set(given) != set(names)):
+    if given and (control != START or set(given) != {part.alias for part in contract.states}):
         raise errors.state_inputs(given)
-    absent = set() if given else set(names)
-    if LENGTHS not in call.aliases and contract.ragged.lengths is not None:
-        absent.add(LENGTHS)
-    expected = without(contract.signature, frozenset(absent))
+    expected = contract.expected(bool(given), LENGTHS in call.aliases)
     feeds = call.feeds(expected)
-    by_alias = {alias: feeds[slot.tensor] for alias, slot in expected.inputs.items()}
-    for alias, array in by_alias.items():
-        if not alias.startswith(STATE) and array.shape[:1] != (1,):
+    data: dict[str, np.ndarray] = {}
+    for alias, slot in expected.inputs.items():
+        if alias.startswith(STATE):
+            continue
+        array = data[slot.tensor] = feeds[slot.tensor]
+        if array.shape[:1] != (1,):
             raise errors.rows(alias, array.shape[0] if array.ndim else 0)
     servable.check_dtypes(feeds)
     if given:
-        state = _given_state(by_alias, contract)
-    data = {slot.tensor: feeds[slot.tensor] for a, slot in expected.inputs.items() if not a.startswith(STATE)}
+        state = _given_state({alias: feeds[slot.tensor] for alias, slot in expected.inputs.items()}, contract)
     return Step(state, contract.ragged.filled(data), outputs)
 
 

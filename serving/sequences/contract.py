@@ -106,6 +106,21 @@ class Contract:
             for part in self.states
         }
 
+    def expected(self, states: bool, lengths: bool) -> Signature:
+        """The signature with the inputs that a call brings: with its states, or with `lengths`, or without."""
+        found = self._expected.get((states, lengths))
+        if found is None:
+            absent = set() if states else {part.alias for part in self.states}
+            if not lengths and self.ragged.lengths is not None:
+                absent.add(LENGTHS)
+            inputs = {alias: slot for alias, slot in self.signature.inputs.items() if alias not in absent}
+            found = self._expected[states, lengths] = replace(self.signature, inputs=inputs)
+        return found
+
+    @cached_property
+    def _expected(self) -> dict[tuple[bool, bool], Signature]:
+        return {}
+
     @cached_property
     def layout(self) -> Layout:
         """The states as a store remembers them."""
@@ -166,11 +181,6 @@ def _found(servable: Servable) -> Contract | str:
             *(servable.name, servable.version, STEP, error),
         )
         return str(error)
-
-
-def without(signature: Signature, aliases: frozenset[str]) -> Signature:
-    """The signature without these inputs: what a call must bring."""
-    return replace(signature, inputs={a: slot for a, slot in signature.inputs.items() if a not in aliases})
 
 
 def _check_reserved(signature: Signature) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from serving.batching.parameters import Parameters
-from serving.batching.ragged import Extent, Feeds, cut, stack
+from serving.batching.ragged import Extent, Feeds, cut, longest, stack
 from serving.clock import Clock
 from serving.errors import InternalError, ServingError
 from serving.log import log_unexpected
@@ -64,14 +64,16 @@ class Joiner:
         clock: Clock,
         written: Callable[[Sequence[Step]], None],
         ran: Callable[[int, float], None],
+        writes_at_once: bool,
     ) -> None:
         """written: keeps the results of a batch, before anybody is answered; ran: told the rows of each run, and its
-        seconds."""
+        seconds; writes_at_once: whether `written` waits for nothing."""
         self._servable = servable.unbatched
         self._contract = contract
         self._clock = clock
         self._written = written
         self._ran = ran
+        self._writes_at_once = writes_at_once
         self._parameters: Parameters | None = servable.batching
         self._most_rows = self._parameters.max_batch_size if self._parameters else MOST_ROWS
         self._lock = threading.Lock()
@@ -91,7 +93,7 @@ class Joiner:
                 queue.filled.set()
             queue.waiting.append(step)
         if leads:
-            self._leaders.submit(self._lead, key, queue)
+            self._leaders.submit(self._lead_on, key, queue)
 
     def run(self, step: Step) -> None:
         """Runs the step, alone or with others; raises its error."""
@@ -109,7 +111,7 @@ class Joiner:
         if step.woken is not None:
             step.woken.wait()
         if step.lead:
-            self._lead(key, queue)
+            self._lead_once(key, queue)
         if step.error is not None:
             raise ServingError(step.error.message, step.error.code)
 
@@ -141,7 +143,7 @@ class Joiner:
                 woken.wait()
                 woken.clear()
             else:
-                self._lead(key, queue)
+                self._lead_once(key, queue)
 
     def _key(self, step: Step) -> Any:
         """Steps with the same key can be joined; what runs alone has a key of its own."""
@@ -152,25 +154,50 @@ class Joiner:
         time = layout.time(step.feeds) if layout.pads else None
         return step.outputs, key, None if time is None else _padded_length(time)
 
-    def _lead(self, key: Any, queue: _Queue) -> None:
-        """Runs the batch that has gathered; a caller's own step is its first."""
+    def _lead_once(self, key: Any, queue: _Queue) -> None:
+        """On a caller's thread."""
+        if self._lead(key, queue):
+            self._leaders.submit(self._lead_on, key, queue)
+
+    def _lead_on(self, key: Any, queue: _Queue) -> None:
+        """On a thread of the joiner's: leads as long as no caller's thread is to."""
+        while self._lead(key, queue):
+            pass
+
+    def _lead(self, key: Any, queue: _Queue) -> bool:
+        """Runs the batch that has gathered; a caller's own step is its first. Whether the next batch is to be led by a
+        thread of the joiner's, which none has begun to.
+
+        The next batch begins when this one is written, but for a store that waits for a disk or another machine: there
+        it runs meanwhile. Two at once would take the interpreter from each other, and each would gather less."""
         self._gather(queue)
         with self._lock:
             batch = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), self._most_rows))]
         ran = self._in_time(batch)
         if ran:
             self._run_all(ran)
+        if self._writes_at_once:
+            self._end(batch, ran)
+            return self._follow(key, queue)
+        if self._follow(key, queue):
+            self._leaders.submit(self._lead_on, key, queue)
+        self._end(batch, ran)
+        return False
+
+    def _follow(self, key: Any, queue: _Queue) -> bool:
+        """Who leads the next batch: a caller that waits, which is told, or else, so the answer, the joiner."""
         with self._lock:
-            if queue.waiting:
-                following = queue.waiting[0]
-                following.lead = True
-            else:
-                following = None
+            if not queue.waiting:
                 del self._queues[key]
-        if following is not None and following.wake is not None:
-            self._leaders.submit(self._lead, key, queue)
-        elif following is not None and following.woken is not None:
+                return False
+            following = queue.waiting[0]
+            following.lead = True
+        if following.woken is not None:
             following.woken.set()
+        return following.wake is not None
+
+    def _end(self, batch: Sequence[Step], ran: Sequence[Step]) -> None:
+        """Writes the results, and tells the callers."""
         done = [step for step in ran if step.error is None]
         if done:
             self._write(done)
@@ -223,7 +250,8 @@ class Joiner:
         joined = [*batch, *[batch[-1]] * (padded - rows)]
         layout, slots = contract.ragged, contract.signature.inputs
         data = [step.feeds for step in joined]
-        feeds = dict(stack(layout, data) if padded > 1 and data[0] else data[0])
+        extents = [layout.extent(found) for found in data] if data[0] else [Extent(1, None)] * padded
+        feeds = dict(stack(layout, data, padded, longest(extents)) if padded > 1 and data[0] else data[0])
         for alias, array in contract.unpack([step.state for step in joined]).items():
             feeds[slots[alias].tensor] = array
         wanted = batch[0].outputs
@@ -246,7 +274,6 @@ class Joiner:
             batch[0].new_state, batch[0].found = states[0], {alias: outputs[alias] for alias in wanted}
             return
         shown = [contract.signature.outputs[alias].tensor for alias in wanted]
-        extents = [layout.extent(found) for found in data] if data[0] else [Extent(1, None)] * padded
         parts = cut(layout, shown, [outputs[alias] for alias in wanted], extents)
         for step, state, part in zip(batch, states, parts, strict=False):
             step.new_state = state

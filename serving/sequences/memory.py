@@ -24,6 +24,8 @@ class _Model:
 class MemoryStore(Store):
     """Records in dictionaries."""
 
+    writes_at_once = True
+
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()

@@ -8,17 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from serving.calls.model_spec import ModelSpec
 from serving.dtypes import BYTES
-from serving.errors import ServingError
+from serving.errors import InvalidArgumentError, ServingError
 from serving.rest_json.predict_request import Arrays, Document, Form, tensors
 from serving.rest_json.reader import Members
 from serving.rest_json.values import decode_base64, is_base64
 from serving.sequences import errors
+from serving.sequences.call import Call
+from serving.sequences.contract import STEP as SIGNATURE
 from serving.sequences.special_inputs import CONTROL, ID, SPECIAL, STEP, SpecialInputs, from_arrays
 from serving.signature import Signature
 
+NO_SIGNATURE = InvalidArgumentError(f'Serving signature name: "{SIGNATURE}" not found in signature def')
 DTYPES = {ID: np.uint64, CONTROL: np.uint32, STEP: np.int64}
-ID_IN_BODY = re.compile(rb'"%s"\s*:\s*\[?\s*([0-9]+|"(?:[^"\\]|\\.)*")' % ID.encode())
+ID_NAME = b'"%s"' % ID.encode()
+ID_IN_BODY = re.compile(rb'%s\s*:\s*\[?\s*([0-9]+|"(?:[^"\\]|\\.)*")' % ID_NAME)
 
 
 class RestInputs:
@@ -65,9 +70,22 @@ def inputs_of(document: Document) -> RestInputs | None:
     return None
 
 
+def call(spec: ModelSpec, inputs: RestInputs, deadline_micros: int | None) -> Call:
+    """The call of a sequence, for its signature."""
+    return Call(
+        ModelSpec(spec.name, spec.version, spec.label, SIGNATURE),
+        special=inputs.special,
+        special_aliases=inputs.special_aliases,
+        aliases=inputs.aliases,
+        feeds=inputs.feeds,
+        no_signature=NO_SIGNATURE,
+        deadline_micros=deadline_micros,
+    )
+
+
 def id_in(body: bytes) -> int | str | None:
     """The id as a body has it that is not parsed yet; None where it cannot be told, as when it is in base64."""
-    found = ID_IN_BODY.search(body)
+    found = ID_IN_BODY.search(body) if ID_NAME in body else None  # most have none, which is told many times as fast
     try:
         return (json.loads(found[1]) or None) if found is not None else None
     except ValueError:

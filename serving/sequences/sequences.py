@@ -1,7 +1,7 @@
 """The sequences of a server: which call starts, goes on, repeats and ends one."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from serving.clock import Clock
 from serving.errors import NotFoundError, ServingError
+from serving.harness import Harness
 from serving.labels import Labels
 from serving.manager import Manager
 from serving.sequences import errors, special_inputs
@@ -275,26 +276,35 @@ class Sequences:
         key = Key(call.spec.name, special.id)
         if not self._turns.try_enter(key):
             return None
-        with ExitStack() as held:
-            held.callback(self._turns.leave, key)
-            try:
-                record = self._forgetting.read(key, call.patience)
-                if record is None or record.ended or special.step not in (None, record.step + 1):
-                    return None
-                servable = held.enter_context(self.versions.of_sequence(call.spec, key, record))
-                joiner, step = self._prepared(call, special, key, servable, record)
-            except ServingError:
+        held: Harness | None = None
+        joiner: Joiner | None = None
+        try:
+            record = self._forgetting.read(key, call.patience)
+            if record is None or record.ended or special.step not in (None, record.step + 1):
                 return None
-            kept = held.pop_all()
+            held = self.versions.hold(call.spec, key, record)
+            servable: Servable = held.loaded
+            joiner, step = self._prepared(call, special, key, servable, record)
+        except ServingError:
+            return None
+        finally:
+            if joiner is None:
+                self._give_back(key, held)
 
         def take() -> Answer:
-            kept.close()
+            self._give_back(key, held)
             if step.error is not None:
                 raise ServingError(step.error.message, step.error.code)
             return self._answer(special, key, servable, step)
 
         joiner.begin(step, wake)
         return take
+
+    def _give_back(self, key: Key, held: Harness | None) -> None:
+        """The turn of a step that was begun, and its version."""
+        if held is not None:
+            held.leave()
+        self._turns.leave(key)
 
     def joiner(self, servable: Servable) -> tuple[Joiner, Contract]:
         """What joins the steps of a version, which holds sequences."""
@@ -303,7 +313,7 @@ class Sequences:
         assert isinstance(contract, Contract)
         if found is None:
             ran = partial(self._ran, servable.name)
-            made = Joiner(servable, contract, self._clock, self._write, ran)
+            made = Joiner(servable, contract, self._clock, self._write, ran, self._store.writes_at_once)
             found = self._joiners.setdefault(servable, made)
         return found, contract
 

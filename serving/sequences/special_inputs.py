@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from tensorflow.core.framework.types_pb2 import DT_INT64, DT_UINT32, DT_UINT64
 
 from serving import tensor_proto
-from serving.dtypes import BYTES, DTYPES
+from serving.dtypes import BYTES, DTYPES, STRING
 from serving.sequences import errors
 
 ID, CONTROL, STEP = "sequence_id", "sequence_control_input", "sequence_step"
@@ -30,7 +31,48 @@ def has_special(inputs: Mapping[str, Any]) -> bool:
 
 def read(inputs: Mapping[str, Any]) -> SpecialInputs:
     """The special inputs of a request over gRPC: alias -> TensorProto. Raises INVALID_ARGUMENT."""
-    return from_arrays({alias: _array(inputs[alias]) for alias in SPECIAL if alias in inputs})
+    return _ordinary(inputs) or from_arrays({alias: _array(inputs[alias]) for alias in SPECIAL if alias in inputs})
+
+
+def _ordinary(inputs: Mapping[str, Any]) -> SpecialInputs | None:
+    """The same without arrays, in a quarter of the time, for what clients send; None where arrays are to be looked at,
+    for an error too."""
+    found: int | str | None = None
+    control, step = GO_ON, None
+    if ID in inputs:
+        proto = inputs[ID]
+        value = _only(proto, STRING) if proto.dtype == STRING else _only(proto, DT_UINT64)
+        if not value:
+            return None
+        try:
+            found = value.decode() if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            return None
+        if isinstance(value, bytes) and len(value) > LONGEST_ID:
+            return None
+    if CONTROL in inputs:
+        control = _only(inputs[CONTROL], DT_UINT32)
+        if control not in (GO_ON, START, END):
+            return None
+    if STEP in inputs:
+        step = _only(inputs[STEP], DT_INT64)
+        if step is None or step < 0:
+            return None
+    return SpecialInputs(found, control, step)
+
+
+def _only(proto: Any, dtype: int) -> Any:
+    """The value of a tensor [1] that has exactly one; None for another tensor."""
+    shape = proto.tensor_shape
+    if proto.dtype != dtype or len(shape.dim) != 1 or shape.dim[0].size != 1 or shape.unknown_rank:
+        return None
+    content = proto.tensor_content
+    if not content:
+        values = getattr(proto, DTYPES[dtype].field)
+        return values[0] if len(values) == 1 else None
+    if dtype == STRING or len(content) != DTYPES[dtype].numpy.itemsize:
+        return None
+    return int.from_bytes(content, "little", signed=dtype == DT_INT64)
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray | None]) -> SpecialInputs:

@@ -68,6 +68,7 @@ class Store(ABC):
     """Keeps records. Methods raise UNAVAILABLE when it cannot be reached or written."""
 
     reads_at_once = True  # without waiting for a machine or another server
+    writes_at_once = False  # nor for a disk
 
     def __init__(self) -> None:
         self.expired: Callable[[Key], object] = lambda key: None  # told of idle ones that the store forgot

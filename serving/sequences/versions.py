@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from serving.calls.model_spec import ModelSpec
 from serving.clock import Clock
 from serving.errors import Code, ServingError
+from serving.harness import Harness
 from serving.labels import Labels
 from serving.manager import Manager
 from serving.sequences import errors
@@ -74,45 +75,44 @@ class Versions:
 
         Raises FAILED_PRECONDITION when that is not the one asked for, or when no version takes it on; NOT_FOUND when
         there is no version at all."""
-        asked = spec.resolved_version(self._labels)
-        if not record.gone:
-            with self._kept(key, record, asked) as servable:
-                if servable is not None:
-                    yield servable
-                    return
-        with self._carried(key, record, asked) as servable:
-            yield servable
-
-    @contextmanager
-    def _kept(self, key: Key, record: Record, asked: int | None) -> Iterator[Servable | None]:
-        """The version that the sequence is on; None when it is not loaded."""
+        held = self.hold(spec, key, record)
         try:
-            using = self._manager.use(key.model, record.version)
-            servable = using.__enter__()
+            yield held.loaded
+        finally:
+            held.leave()
+
+    def hold(self, spec: ModelSpec, key: Key, record: Record) -> Harness:
+        """As of_sequence(), without a block: it stays loaded until it is left."""
+        asked = spec.resolved_version(self._labels)
+        kept = None if record.gone else self._kept(key, record)
+        if kept is None:
+            return self._carried(key, record, asked)
+        if asked is not None and asked != record.version:
+            kept.leave()
+            raise errors.other_version(key.id, record.version, key.model, asked)
+        return kept
+
+    def _kept(self, key: Key, record: Record) -> Harness | None:
+        """The version that the sequence is on, held; None when it is not loaded."""
+        try:
+            return self._manager.hold(key.model, record.version)
         except ServingError as error:
             if error.code is not Code.NOT_FOUND:
                 raise
-            yield None
-            return
-        try:
-            if asked is not None and asked != record.version:
-                raise errors.other_version(key.id, record.version, key.model, asked)
-            yield servable
-        finally:
-            using.__exit__(None, None, None)
+            return None
 
-    @contextmanager
-    def _carried(self, key: Key, record: Record, asked: int | None) -> Iterator[Servable]:
-        """The version that the call resolves to, if it can take the state."""
+    def _carried(self, key: Key, record: Record, asked: int | None) -> Harness:
+        """The version that the call resolves to, held, if it can take the state."""
         if self._manager.available(key.model):
             reason = record.gone or self._why_never_carried(key.model, record.version)
             if reason is not None:
                 raise errors.version_gone(key.id, record.version, key.model, reason)
-        with self._manager.use(key.model, asked, starting=True) as servable:
-            reason = why_not_on(servable, record)
-            if reason is not None:
-                raise errors.version_gone(key.id, record.version, key.model, reason)
-            yield servable
+        held = self._manager.hold(key.model, asked, starting=True)
+        reason = why_not_on(held.loaded, record)
+        if reason is not None:
+            held.leave()
+            raise errors.version_gone(key.id, record.version, key.model, reason)
+        return held
 
     def _why_never_carried(self, model: str, version: int) -> str | None:
         settings = self._settings[model]

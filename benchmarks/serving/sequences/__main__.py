@@ -20,7 +20,7 @@ from benchmarks.serving.sequences.contenders import SERVERS
 from benchmarks.serving.sequences.models import NAMES
 
 Row = dict[str, Any]
-PARTS = ("load", "added", "live")
+PARTS = ("load", "added", "threads", "live")
 SECONDS = 2.0
 
 
@@ -39,7 +39,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
 
 def measured(asked: argparse.Namespace, root: Path, say: Any) -> None:
     """Measures what was asked for; say: takes rows."""
-    from benchmarks.serving.sequences import measuring, steps
+    from benchmarks.serving.sequences import measuring, steps, threads
 
     passes, seconds = (1, 1.0) if asked.short else (asked.passes, SECONDS)
     models = {}
@@ -64,6 +64,8 @@ def measured(asked: argparse.Namespace, root: Path, say: Any) -> None:
                     say([{"part": "absent", "server": server.name}])
     for name, model in models.items() if "added" in parts else ():
         say(measuring.added(model, root / name, seconds / 2))
+    for name, model in models.items() if "threads" in parts else ():
+        say(threads.by_thread(model, root / name, seconds))
     if "live" in parts and "lstm" in models:
         say(measuring.many(models["lstm"], root / "lstm", seconds))
 

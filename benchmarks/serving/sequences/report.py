@@ -50,6 +50,7 @@ def render(
         why,
         *(_load(joined_rows, model) for model in dict.fromkeys(row["model"] for row in _of(joined_rows, "load"))),
         _added(_of(joined_rows, "added")),
+        _threads(_of(joined_rows, "threads")),
         _live(_of(joined_rows, "live")),
         _streams(_of(joined_rows, "streams")),
         _absent(joined_rows),
@@ -119,6 +120,26 @@ def _added(rows: list[Row]) -> str:
         "added, ms": lambda row: f"{row[HELD] - row[ALONE]:.3f}",
     }
     return f"## A lone step\n\nMedians over one connection, by turns.\n\n{table(columns, rows)}"
+
+
+def _threads(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    columns: dict[str, Callable[[Row], str]] = {
+        "model": lambda row: row["model"],
+        "states": lambda row: "kept by the server" if row["kind"] == HELD else "passed by the client",
+        "": lambda row: FORMS[row["form"]],
+        "connections": lambda row: str(row["concurrency"]),
+        "from one answer to the next, us": lambda row: f"{row['step_us']:.0f}",
+        "event loop, us": lambda row: f"{row['busiest_us']:.0f}",
+        "other threads, us": lambda row: f"{row['others_us']:.0f}",
+    }
+    return f"""## Where a step's time goes
+
+What a step takes of the two cores in the server, by its threads: the event loop of the face, the busiest one, and all
+others, which run the batches and carry gRPC's bytes. The load takes what is left.
+
+{table(columns, rows)}"""
 
 
 def _live(rows: list[Row]) -> str:

@@ -4,8 +4,12 @@ One graph holds both ways: on a GPU cuDNN's, elsewhere the fused engine's two lo
 on a CPU and fast on a GPU. TensorFlow (2.21) ends the process when it differentiates through such a choice by itself;
 the gradient here is our own, and chooses by device once more. cuDNN takes right-padded sequences of at least one step;
 other masks take the loops on a GPU too, which is found out when the graph runs as well.
+
+Inside `tf.vectorized_map`, where Keras's TimeDistributed runs a layer, there are the loops alone: TensorFlow can
+neither vectorize a choice by device (it stitches the outputs of the branches together wrongly) nor keep our gradient.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +21,11 @@ from models.layers.engines.asked import AskedLayer, use_cudnn
 from models.layers.engines.cudnn_weights import CUDNN_FORMS, CudnnForm, pack, unpack
 from models.layers.engines.gradient import Backward, Gradients, Walked, Weights
 from models.layers.engines.loops import Loops
+from models.layers.engines.vectorized import vectorized
 
 Tensor = Any
 States = tuple[Tensor, ...]
+log = logging.getLogger(__name__)
 
 
 def why_not(layer: AskedLayer) -> list[str]:
@@ -52,6 +58,10 @@ def run(
     # both ways of a choice must leave the same kinds of tensors: each leaves the other's empty
 
     def forward(x: Tensor, weights: Weights, start: States, keep: bool) -> Walked:
+        if vectorized():
+            log.debug("%s is vectorized, as a choice by device cannot be: the fused loops, on any device", layer.name)
+            return loops.forward(x, weights, start, keep)
+
         def here() -> Walked:
             walked = gpu.forward(x, weights, start, keep)
             return walked._replace(saved=(*loops.nothing_kept(x, weights), *walked.saved) if keep else ())
@@ -66,6 +76,13 @@ def run(
     def backward(
         x: Tensor, weights: Weights, start: States, walked: Walked, d_outputs: Tensor, d_last: States
     ) -> Gradients:
+        if vectorized():
+            # In a jacobian the way back is vectorized and the way there was not. What it left may be cuDNN's, of which
+            # the loops know nothing.
+            if len(walked.saved) > len(loops.step.kept):
+                walked = loops.forward(x, weights, start, True)
+            return loops.backward(x, weights, start, walked, d_outputs, d_last)
+
         *kept, reserved, host_reserved = walked.saved
 
         def way(backward: Backward, *saved: Tensor) -> Callable[[], Gradients]:

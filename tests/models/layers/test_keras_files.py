@@ -2,7 +2,6 @@
 
 import pickle
 import zipfile
-from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -129,42 +128,6 @@ def test_a_model_of_both_kinds_keeps_each_weight_in_its_place(tmp_path):
         before = model_of(both(*kinds))
         before.save(tmp_path / f"{k}.keras")
         assert_same_answers(keras.saving.load_model(tmp_path / f"{k}.keras"), before)
-
-
-@contextmanager
-def known_by_our_name(kind):
-    """A class as it was before Keras knew it by another name."""
-    name, kind.__name__ = kind.__name__, kind.__qualname__
-    try:
-        yield
-    finally:
-        kind.__name__ = name
-
-
-@pytest.mark.parametrize("stateful", [False, True])
-def test_a_file_that_was_written_when_keras_knew_us_by_our_name_still_loads(stateful, tmp_path):
-    def layers():
-        options = {"stateful": stateful, "return_sequences": True}
-        return [VanillaRNN(4, **options), VanillaRNN(4, **options), keras.layers.RNN([VanillaRNN.Cell(4)])]
-
-    def fresh():
-        return keras.Sequential([keras.Input((5, 3), batch_size=2), *layers()])
-
-    before = fresh()
-    rng = np.random.default_rng(8)
-    before.set_weights([rng.normal(scale=0.6, size=w.shape) for w in before.get_weights()])
-    with known_by_our_name(VanillaRNN), known_by_our_name(VanillaRNN.Cell):
-        before.save(tmp_path / "model.keras")
-        before.save_weights(tmp_path / "model.weights.h5")
-    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
-        config = archive.read("config.json")
-        assert b'"class_name": "VanillaRNN"' in config
-    assert b'"registered_name": "seqzoo>VanillaRNN"' in config
-    into = fresh()
-    into.load_weights(tmp_path / "model.weights.h5")
-    for after in (keras.saving.load_model(tmp_path / "model.keras"), into):
-        for mine, its in zip(after.get_weights(), before.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, its)
 
 
 def test_a_file_without_the_weights_is_refused(tmp_path):

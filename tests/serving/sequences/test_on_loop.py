@@ -1,13 +1,15 @@
-"""Further steps need no thread while they wait: they run together though the server has one thread for calls."""
+"""Further steps need no thread while they wait: they run together though a face has one thread for calls."""
 
+import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.serving.asking import wait_until
+from tests.serving.asking import Rest, wait_until
 from tests.serving.sequences.driving import request, sums
 
 NUMBERS = range(1, 7)
@@ -33,7 +35,9 @@ class Gate:
 @pytest.fixture
 def server(repository, serve, tmp_path):
     repository("running", 1)
-    return serve(grpc_max_threads=1, sequence_store=f"file:{tmp_path}/store")
+    return serve(
+        grpc_max_threads=1, rest_api_num_threads=1, rest_api_timeout_in_ms=2000, sequence_store=f"file:{tmp_path}/store"
+    )
 
 
 @pytest.fixture
@@ -49,6 +53,19 @@ def gate(server):
 
 def asked(server, number, step=1, **more):
     return server.step.ask.prediction.Predict.future(request("m", {"x": X}, number, 0, step), timeout=30, **more)
+
+
+def body(number, step=1):
+    special = {"sequence_id": number, "sequence_control_input": 0, "sequence_step": step}
+    return {"signature_name": "step", "inputs": {"x": X.tolist(), **special}}
+
+
+@pytest.fixture
+def post(server):
+    """Begins a step over REST; gives the answer when it is asked for."""
+    rest = Rest(server.rest_port)
+    with ThreadPoolExecutor(len(NUMBERS)) as threads:
+        yield lambda content: threads.submit(rest.post, "/v1/models/m:predict", content)
 
 
 def waiting(server):
@@ -107,3 +124,37 @@ def test_what_is_wrong_is_refused_as_on_a_thread(server, gate):
         with pytest.raises(grpc.RpcError) as refused:
             asked(server, number, step).result()
         assert refused.value.code().name == code
+
+
+def test_steps_over_rest_wait_for_their_batch_without_a_thread_each(server, gate, post):
+    first = post(body(1))
+    wait_until(lambda: gate.rows == [1])
+    others = [post(body(number)) for number in NUMBERS[1:]]
+    wait_until(lambda: waiting(server) == len(others))
+    gate.open()
+    for future in (first, *others):
+        np.testing.assert_array_equal(future.result().json()["outputs"]["y"], sums(X, X))
+    assert gate.rows == [1, len(others)]
+
+
+def test_a_step_over_rest_has_the_same_answer_from_the_loop_and_from_a_thread(server, gate, post):
+    gate.open()
+    taken = post(body(1)).result()
+    again = post(iter([json.dumps(body(1)).encode()])).result()  # its length is not told, and it is a repeat
+    assert taken.status_code == again.status_code == 200
+    assert taken.content == again.content
+    for number, step, status in ((1, 5, 412), (999, 1, 404)):
+        left = post(iter([json.dumps(body(number, step)).encode()])).result()
+        refused = post(body(number, step)).result()
+        assert (refused.status_code, refused.content) == (left.status_code, left.content)
+        assert refused.status_code == status
+
+
+def test_a_step_over_rest_whose_time_is_over_before_its_turn_has_not_counted(server, gate, post):
+    running = asked(server, 1)
+    wait_until(lambda: gate.rows == [1])
+    late = post(body(2)).result()
+    assert (late.status_code, late.json()) == (504, {"error": "Timed out waiting for notification"})
+    gate.open()
+    np.testing.assert_array_equal(answer(running), sums(X, X))
+    np.testing.assert_array_equal(post(body(2)).result().json()["outputs"]["y"], sums(X, X))

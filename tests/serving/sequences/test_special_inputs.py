@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
+from serving.dtypes import DTYPES
 from serving.errors import ServingError
-from serving.sequences.special_inputs import SpecialInputs, from_arrays, has_special, id_array, read
+from serving.sequences import special_inputs
+from serving.sequences.special_inputs import SPECIAL, SpecialInputs, from_arrays, has_special, id_array, read
 
 NO_ID = "Could not find sequence id in expected tensor proto field uint64_val"
 NO_CONTROL = "Could not find sequence control input in expected tensor proto field uint32_val"
@@ -93,3 +97,39 @@ def test_an_id_comes_back_with_its_type():
 def test_any_of_them_makes_a_call_one_of_a_sequence():
     assert has_special({"x": 0, "sequence_step": 0})
     assert not has_special({"x": 0, "state_h": 0})
+
+
+TENSORS = st.builds(
+    lambda dtype, values, shape, as_content: _tensor(dtype, values, shape, as_content),
+    st.sampled_from([np.uint64, np.uint32, np.int64, np.float32]),
+    st.lists(st.sampled_from([0, 1, 2, 3, 2**31]), max_size=2),
+    st.sampled_from([[1], [], [2], [1, 1], [0]]),
+    st.booleans(),
+) | st.builds(
+    lambda values, shape: _tensor(object, values, shape, False),
+    st.lists(st.sampled_from([b"", b"7", b"\xff", b"x" * 128, b"x" * 129, "é".encode()]), max_size=2),
+    st.sampled_from([[1], [], [2]]),
+)
+
+
+def _tensor(dtype, values, shape, as_content):
+    message = without_value(dtype, *shape)
+    array = np.array(values, dtype)
+    if as_content:
+        message.tensor_content = array.tobytes()
+    else:
+        getattr(message, DTYPES[message.dtype].field).extend(array.tolist())
+    return message
+
+
+def outcome(call):
+    try:
+        return call()
+    except ServingError as error:
+        return error.code, error.message
+
+
+@given(st.dictionaries(st.sampled_from(SPECIAL), TENSORS))
+def test_what_is_read_at_once_is_what_the_arrays_say(inputs):
+    arrays = {alias: special_inputs._array(tensor) for alias, tensor in inputs.items()}
+    assert outcome(lambda: read(inputs)) == outcome(lambda: from_arrays(arrays))

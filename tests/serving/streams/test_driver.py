@@ -128,7 +128,7 @@ def test_steps_of_streams_and_of_plain_sequences_run_as_one_batch(text_models, d
     found = servable.load("dreamer", 1, str(text_models["dreamer"]))
     model, contract = text_model.text_model(found)
     watched, written = Watched(found), []
-    joiner = Joiner(watched, contract, SystemClock(), written.extend, lambda rows, seconds: None)
+    joiner = Joiner(watched, contract, SystemClock(), written.extend, lambda rows, seconds: None, True)
 
     def step(token):
         return model.step(contract.zeros(), np.array([token]))
@@ -154,7 +154,7 @@ def test_more_streams_than_a_batch_holds_run_in_several(text_models):
     model, contract = text_model.text_model(found)
     watched = Watched(found)
     watched.go.set()
-    joiner = Joiner(watched, contract, SystemClock(), lambda steps: None, lambda rows, seconds: None)
+    joiner = Joiner(watched, contract, SystemClock(), lambda steps: None, lambda rows, seconds: None, True)
     steps = [model.step(contract.zeros(), np.array([97])) for _ in range(150)]
     steps[3].patience = Patience(gone=lambda: True)
     joiner.run_all(steps)

@@ -89,3 +89,9 @@ def test_the_memory_of_many_sequences_says_what_the_warm_up_took_where_that_is_k
     assert "take 315 MB over the idle server. Steps" in render([live], MACHINE, ["a.json"])
     page = render([live | {"warm_mib": 500.0}], MACHINE, ["a.json"])
     assert "take 315 MB over the idle server, 105 MB of them by the warm-up with 1,000. Steps" in page
+
+
+def test_the_threads_of_a_step_are_shown():
+    row = {"part": "threads", "model": "lstm", "kind": "passed", "form": "grpc", "concurrency": 32}
+    page = render([row | {"step_us": 500.4, "busiest_us": 380.0, "others_us": 210.0}], MACHINE, ["a.json"])
+    assert "| lstm | passed by the client | gRPC | 32 | 500 | 380 | 210 |" in page
