@@ -22,6 +22,7 @@ import json, sys
 from dataclasses import fields, replace
 from pathlib import Path
 import keras, tensorflow as tf
+from click.testing import CliRunner
 strategy, folder, settings = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 if strategy == "mirrored":
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -29,6 +30,7 @@ if strategy == "mirrored":
 from training.distribution import join
 team = join(strategy)
 assert team.replicas == 2
+from seqzoo.command import cli
 from tests.training.untrained import DATA, SETTINGS
 from training.pipeline import prepared
 from training.run import with_settings
@@ -51,6 +53,12 @@ for name, texts in settings.items():
         _, walk = prepared(task, run, way)
         losses.append([walk.epoch(number, lambda: None) for number in (1, 2)])
     found[name] = losses
+if strategy == "mirrored":
+    small = [f"--set={name}={text}" for name, text in SETTINGS["char-lm"].items()]
+    for option in ("--jit-compile", "--set=batch_size=1"):
+        arguments = ["train", "char-lm", f"--data={DATA['char-lm'](folder)}", "--strategy=mirrored", *small, option]
+        done = CliRunner().invoke(cli, arguments)
+        found[option] = done.exit_code, done.stderr
 team.wait_for_all()
 print(json.dumps(found))
 """
@@ -59,7 +67,8 @@ print(json.dumps(found))
 def started(strategy, folder, settings, **environment):
     arguments = [sys.executable, "-c", CODE, strategy, str(folder), json.dumps(settings)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(arguments, env={**os.environ, **environment}, stdout=pipe, stderr=pipe, text=True)
+    given = {**os.environ, "SEQZOO_HOME": str(folder), **environment}
+    return subprocess.Popen(arguments, env=given, stdout=pipe, stderr=pipe, text=True)
 
 
 def printed(process):
@@ -73,7 +82,8 @@ def printed(process):
 
 @pytest.fixture(scope="module")
 def on_two_devices(tmp_path_factory):
-    """By model: the losses of two epochs of two replicas, and those of one; the gradients are clipped."""
+    """By model: the losses of two epochs of two replicas, and those of one; the gradients are clipped. By option: the
+    status and the errors of a command that cannot be shared."""
     return printed(started("mirrored", tmp_path_factory.mktemp("data"), MIRRORED))
 
 
@@ -82,6 +92,19 @@ def test_two_replicas_have_the_losses_of_one_with_the_same_batches(on_two_device
     two, one = on_two_devices[name]
     assert one[1] != one[0], "it learns"
     assert two == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("--jit-compile", "--jit-compile cannot be combined with --strategy"),
+        ("--set=batch_size=1", "batch_size=1 is too small to be shared: there are 2 replicas"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused_in_one_line(on_two_devices, option, why):
+    status, errors = on_two_devices[option]
+    (line,) = errors.splitlines()
+    assert (status, line[: len(why) + 7]) == (1, f"Error: {why}")
 
 
 @pytest.mark.parametrize("name", MULTI_WORKER)
