@@ -126,7 +126,7 @@ zoo-latency: $(INSTALLED) ## measure the calls in docs/zoo.md again (a minute, o
 	@$(BIN)/python -m training.zoo.latency
 	@$(BIN)/python -m training.zoo.page docs/zoo.md
 
-COMPARED ?= weather speaker
+COMPARED ?= weather speaker tagger
 
 .PHONY: comparison
 comparison: $(INSTALLED) ## train with each recurrence; write docs/comparison.md and its pictures (minutes; COMPARED=weather)

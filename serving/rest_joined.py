@@ -95,8 +95,8 @@ class JoinedPredict:
         if held is None:
             return False
         document = _plain(body)
-        if document is None:
-            held.leave()
+        if document is None or (document.signature_name == STEP and rest.inputs_of(document) is not None):
+            held.leave()  # what is wrong the application says; a step's inputs may be escaped in the JSON
             return False
         if document.signature_name:
             spec = ModelSpec(spec.name, spec.version, spec.label, document.signature_name)

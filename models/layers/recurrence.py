@@ -78,6 +78,10 @@ class Recurrence(keras.layers.RNN):
         self.input_spec = keras.InputSpec(ndim=3)
         self._logged_engine: str | None = None
 
+    def _maybe_config_dropout_masks(self, *_: Any) -> None:
+        """Nothing: `inner_loop` draws the masks, where there is training. Keras would draw them here for every call, so
+        that a served graph drew numbers in vain and wrote the seed's variable."""
+
     def inner_loop(
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool | None = None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:

@@ -76,8 +76,6 @@ def _row_texts(alias: str, array: np.ndarray) -> list[str]:
 
 def _nested(alias: str, array: np.ndarray) -> str:
     """The whole array as nested lists."""
-    if array.dtype in numbers.LONG:
-        return numbers.nested(array)
     return numbers.template(array.shape) % tuple(_texts(alias, array))
 
 

@@ -131,13 +131,13 @@ def _threads(rows: list[Row]) -> str:
         "": lambda row: FORMS[row["form"]],
         "connections": lambda row: str(row["concurrency"]),
         "from one answer to the next, us": lambda row: f"{row['step_us']:.0f}",
-        "event loop, us": lambda row: f"{row['busiest_us']:.0f}",
+        "busiest thread, us": lambda row: f"{row['busiest_us']:.0f}",
         "other threads, us": lambda row: f"{row['others_us']:.0f}",
     }
     return f"""## Where a step's time goes
 
-What a step takes of the two cores in the server, by its threads: the event loop of the face, the busiest one, and all
-others, which run the batches and carry gRPC's bytes. The load takes what is left.
+What a step takes of the two cores in the server, by its threads: the busiest one, which at 32 connections is the event
+loop of the face and at one the thread that runs the model, and all others. The load takes what is left.
 
 {table(columns, rows)}"""
 

@@ -1,5 +1,5 @@
-"""What a step takes of the processor, by the server's threads: the event loop of a face, which is the busiest, and all
-others, which run batches and carry gRPC's bytes."""
+"""What a step takes of the processor, by the server's threads: the busiest, which under load is the event loop of the
+face, and all others, which run batches and carry gRPC's bytes."""
 
 from pathlib import Path
 from typing import Any

@@ -76,8 +76,8 @@ class Loops:
             return t + 1, read, after, tuple(place.handle for place in written)
 
         # Where a step takes its input in pieces, the input is read one step ahead and carried. Read where it is used,
-        # XLA merges the reading into the gates' arithmetic, which then takes one number at a time: GRU, batch 16 and
-        # 128 units, 4.1 in place of 3.0 ms. The other recurrences add the whole input first, and lose by the copy.
+        # XLA merges the reading into the gates' arithmetic, which then takes one number at a time: a GRU of
+        # small units is slower so. The other recurrences add the whole input first, and lose by the copy.
         first = tf.reduce_sum(projected[:1], axis=0) if ahead else tf.zeros([])  # zeros where there are no steps
         widths = [width * units for width in self.step.kept] if keep else []
         places = [

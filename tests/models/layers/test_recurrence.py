@@ -184,6 +184,21 @@ def test_one_seed_drops_the_same_in_every_engine(Layer, option, rng):
     np.testing.assert_allclose(*results, atol=1e-6)
 
 
+def test_without_training_nothing_is_drawn_and_the_seed_stays(Layer, rng):
+    layer = Layer(8, seed=3, dropout=0.5, recurrent_dropout=0.5)
+    sequences = rng.normal(size=(4, 6, 3)).astype("float32")
+    layer.build(sequences.shape)
+    seed = keras.ops.convert_to_numpy(layer.cell.seed_generator.state).copy()
+    graph = tf.function(lambda x: layer(x, training=False)).get_concrete_function(sequences).graph
+    layer(sequences)
+    functions = [node for function in graph.as_graph_def().library.function for node in function.node_def]
+    ops = {node.op for node in [*graph.as_graph_def().node, *functions]}
+    assert not [op for op in ops if "Random" in op or op == "AssignVariableOp"]
+    np.testing.assert_array_equal(layer.cell.seed_generator.state, seed)
+    layer(sequences, training=True)
+    assert not np.array_equal(layer.cell.seed_generator.state, seed)
+
+
 def test_mixed_precision_computes_low_and_keeps_weights_high(Layer, engine, rng):
     inputs = rng.normal(size=(2, 5, 3)).astype("float32")
     low = Layer(4, engine=engine, dtype="mixed_bfloat16")

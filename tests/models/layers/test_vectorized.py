@@ -114,6 +114,25 @@ def test_of_arrays_fit_trains_and_predict_answers_as_with_keras(Layer, jit_compi
         np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
+def test_fit_and_predict_of_a_data_set_whose_time_is_unknown(Layer):
+    """Keras (3.15) fits its own layers there with no setting of `jit_compile`: what is expected is a fit of arrays."""
+    (ours, theirs), batches = pair(INNER["layer"], Layer), [sequences(), sequences(21)]
+    targets = list(np.random.default_rng(1).normal(size=(2, 3, 3, 4)).astype("float32"))
+    unknown = (*UNKNOWN, tf.TensorSpec([None, None, 4]))
+    data = tf.data.Dataset.from_generator(lambda: zip(batches, targets, strict=True), output_signature=unknown)
+    data = data.apply(tf.data.experimental.assert_cardinality(2))
+    models = []
+    for layer in (ours, theirs):
+        model = keras.Sequential([keras.Input((None, *SHAPE[2:])), layer])
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+        models.append(model)
+    mine = models[0].fit(data, epochs=2, verbose=0).history["loss"]
+    arrays = (np.concatenate(batches), np.concatenate(targets))
+    its = models[1].fit(*arrays, batch_size=3, epochs=2, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(mine, its, atol=1e-5)
+    np.testing.assert_allclose(*(model.predict(data, verbose=0) for model in models), atol=1e-5)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_a_jacobian_is_that_of_keras(Layer, training):
     """Its way back is vectorized and its way there is not."""

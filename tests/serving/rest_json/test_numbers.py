@@ -7,9 +7,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from serving.rest_json.numbers import nested, texts
+from serving.rest_json.numbers import template, texts
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]\d{2,3})?")
+
+
+def nested(array):
+    return template(array.shape) % tuple(texts(array))
 
 
 @pytest.mark.parametrize(

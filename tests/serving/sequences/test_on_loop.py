@@ -158,3 +158,13 @@ def test_a_step_over_rest_whose_time_is_over_before_its_turn_has_not_counted(ser
     gate.open()
     np.testing.assert_array_equal(answer(running), sums(X, X))
     np.testing.assert_array_equal(post(body(2)).result().json()["outputs"]["y"], sums(X, X))
+
+
+def test_a_step_over_rest_is_one_of_its_sequence_however_its_names_are_written(server, gate, post):
+    gate.open()
+    plain = json.dumps(body(1))
+    escaped = plain.replace('"sequence_', '"\\u0073equence_')
+    assert escaped != plain
+    answered = post(escaped.encode()).result()
+    assert answered.status_code == 200, answered.content
+    np.testing.assert_array_equal(answered.json()["outputs"]["y"], sums(X, X))

@@ -69,6 +69,19 @@ def test_who_judges_an_answer_is_not_blind(answer, said):
     assert found is None if said is None else found.startswith(said)
 
 
+@pytest.mark.parametrize(("signature", "said"), [("steps", None), ("pair", "504: b")])
+def test_only_who_asks_for_long_work_may_be_late(signature, said):
+    class Asked:
+        def __init__(self):
+            self.body = {"signature_name": signature, "inputs": 339991170}
+
+        def validate_response(self, response, checks):
+            pass
+
+    found = described.complaint(Asked(), Answer(504, b'{"error": "x"}'))
+    assert found is None if said is None else found.startswith(said)
+
+
 def test_an_answer_that_the_description_does_not_know_is_complained_of(server, kinds):
     cases, found = [], []
     draw(kinds[described.NEGATIVE], 1, 0, cases.append)
