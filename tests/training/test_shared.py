@@ -1,120 +1,194 @@
-"""Batches that two replicas share: the losses of one replica that has them whole, for each way of training."""
+"""Trainings that two replicas share: the losses of one that has the batches whole, and what a lost worker costs.
 
-import json
-import os
-import subprocess
-import sys
-
-import pytest
-
-from tests.training.test_distribution import config, free_addresses
-
-pytestmark = pytest.mark.timeout(900)  # on a machine that is busy with other things
-SECONDS = 800
-MIRRORED = {  # batches of odd size, and in each epoch one that is smaller
-    "weather": {"batch_size": "333", "window_days": "7", "units": "4"},  # windows of one length
-    "tagger": {"batch_size": "21", "layers": "1"},  # losses that are the mean over words
-    "char-lm": {"batch_size": "7"},  # one text, the state carried over
-}
-MULTI_WORKER = {"speaker": {"batch_size": "13", "units": "8"}}  # series of different lengths
-CODE = """
-import json, sys
-from dataclasses import fields, replace
-from pathlib import Path
-import keras, tensorflow as tf
-from click.testing import CliRunner
-strategy, folder, settings = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
-if strategy == "mirrored":
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from training.distribution import join
-team = join(strategy)
-assert team.replicas == 2
-from seqzoo.command import cli
-from tests.training.untrained import DATA, SETTINGS
-from training.pipeline import prepared
-from training.run import with_settings
-from training.tasks.table import task_module
-
-folder = folder / str(team.worker)
-folder.mkdir()
-found = {}
-for name, texts in settings.items():
-    module = task_module(name)
-    data = DATA[name](folder) if name in DATA else None
-    run = with_settings(module.RUN, {**SETTINGS.get(name, {}), **texts})
-    noise = ("dropout", "noise", "unknown_rate")
-    still = {f.name: 0.0 for f in fields(run.network) if f.name.endswith(noise)}
-    run = replace(run, network=replace(run.network, **still), gradient_clip=0.05, epochs=2)
-    losses = []
-    for way in (team, None) if team.chief else (team,):
-        task = module.prepare(run, data)
-        keras.utils.set_random_seed(0)
-        _, walk = prepared(task, run, way)
-        losses.append([walk.epoch(number, lambda: None) for number in (1, 2)])
-    found[name] = losses
-if strategy == "mirrored":
-    small = [f"--set={name}={text}" for name, text in SETTINGS["char-lm"].items()]
-    for option in ("--jit-compile", "--set=batch_size=1"):
-        arguments = ["train", "char-lm", f"--data={DATA['char-lm'](folder)}", "--strategy=mirrored", *small, option]
-        done = CliRunner().invoke(cli, arguments)
-        found[option] = done.exit_code, done.stderr
-team.wait_for_all()
-print(json.dumps(found))
+The processes are few, and each does much: what it has done is looked at by several tests.
 """
 
+import json
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
-def started(strategy, folder, settings, **environment):
-    arguments = [sys.executable, "-c", CODE, strategy, str(folder), json.dumps(settings)]
-    pipe = subprocess.PIPE
-    given = {**os.environ, "SEQZOO_HOME": str(folder), **environment}
-    return subprocess.Popen(arguments, env=given, stdout=pipe, stderr=pipe, text=True)
+import keras
+import mlflow
+import pytest
+
+from models.zoo import entry
+from tests.training import small
+from tests.training.test_distribution import config
+from tests.training.together import ENTRIES, losses, run_of, settings_of
+from training.export import repository as repositories
+from training.pipeline import in_memory, prepared
+from training.tasks.table import task_module
+from training.tracking import store
+
+pytestmark = pytest.mark.timeout(900)  # on a machine that is busy with other things, two processes take their time
+SECONDS = 800
+TRAIN = ["train", "weather", "--strategy=multi-worker", *(f"--set={n}={t}" for n, t in settings_of("weather").items())]
+DIES = """
+import os, signal
+import click
+from seqzoo.command import main
+echo = click.echo
+def echo_and_die(line):
+    echo(line)
+    if "epoch 2/3" in line:
+        os.kill(os.getpid(), signal.SIGKILL)
+click.echo = echo_and_die
+main()
+"""
+SEQZOO, TOGETHER = ["-m", "seqzoo"], ["-m", "tests.training.together"]
 
 
-def printed(process):
-    try:
-        output, errors = process.communicate(timeout=SECONDS)
-    finally:
-        process.kill()
-    assert process.returncode == 0, errors[-3000:]
-    return json.loads(output.splitlines()[-1])
+class Process:
+    """Of Python, with an own home, its output and its errors."""
+
+    def __init__(self, home, arguments, **environment):
+        home.mkdir(parents=True, exist_ok=True)
+        self.output, self.errors = home / "output", home / "errors"
+        with self.output.open("w") as output, self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments], env=small.environment(home, **environment), stdout=output, stderr=errors
+            )
+
+    def ended(self):
+        """Its status; one that would run for ever fails."""
+        try:
+            return self.process.wait(timeout=SECONDS)
+        finally:
+            self.process.kill()
+
+    def printed(self):
+        """What `together` says."""
+        assert self.ended() == 0, self.errors.read_text()[-3000:]
+        return json.loads(self.output.read_text().splitlines()[-1])
+
+
+def two_workers(folder, chiefs, others):
+    """Two processes that train together, each with its arguments."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]
+    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    arguments = {"chief": chiefs, "other": others}
+    return [
+        Process(folder / home, arguments[home], TF_CONFIG=config(("worker", index), worker=addresses))
+        for index, home in enumerate(arguments)
+    ]
+
+
+@pytest.fixture(scope="module")
+def weather_alone():
+    """(losses, validation figures) of the epochs of one process, without what `fit` does between them."""
+    run, weather = run_of("weather"), entry("weather")
+    task = task_module("weather").prepare(run)
+    keras.utils.set_random_seed(run.seed)
+    model, walk = prepared(task, run)
+    model.run_eagerly = True  # a graph for three epochs would take longer
+    predict = in_memory(weather.signatures(model)[weather.evaluated])
+    found = [], []
+    for epoch in range(1, run.epochs + 1):
+        found[0].append(walk.epoch(epoch, lambda: None))
+        found[1].append(task.score(task.evaluate(predict, "validation"), "validation"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(weather_alone, tmp_path_factory):
+    """By entry the losses of the first two epochs of one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    return {"weather": weather_alone[0][:2], **{name: losses(name, folder) for name in ("tagger", "char-lm")}}
 
 
 @pytest.fixture(scope="module")
 def on_two_devices(tmp_path_factory):
-    """By model: the losses of two epochs of two replicas, and those of one; the gradients are clipped. By option: the
-    status and the errors of a command that cannot be shared."""
-    return printed(started("mirrored", tmp_path_factory.mktemp("data"), MIRRORED))
+    """What one process says that has two."""
+    folder = tmp_path_factory.mktemp("mirrored")
+    return Process(folder, [*TOGETHER, "mirrored", str(folder)]).printed()
 
 
-@pytest.mark.parametrize("name", MIRRORED)
-def test_two_replicas_have_the_losses_of_one_with_the_same_batches(on_two_devices, name):
-    two, one = on_two_devices[name]
+@dataclass(frozen=True)
+class Lost:
+    """Two workers of which the other died after the second of three epochs."""
+
+    folder: Path
+    statuses: list[int]
+    errors: str  # of the chief
+    versions: list[int]
+
+
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workers")
+    workers = two_workers(folder, [*SEQZOO, *TRAIN], ["-c", DIES, *TRAIN])
+    statuses = [worker.ended() for worker in workers]
+    versions = repositories.versions(folder / "chief" / "repository", "weather")
+    return Lost(folder, statuses, workers[0].errors.read_text(), versions)
+
+
+@pytest.fixture(scope="module")
+def in_two_processes(lost):
+    """What each of two workers says that train together anew, and then resume what was lost."""
+    arguments = [*TOGETHER, "multi-worker", str(lost.folder), *TRAIN, "--resume"]
+    return [worker.printed() for worker in two_workers(lost.folder, arguments, arguments)]
+
+
+@pytest.mark.parametrize("name", ENTRIES["mirrored"])
+def test_two_replicas_have_the_losses_of_one_with_the_same_batches(alone, on_two_devices, name):
+    one = alone[name]
     assert one[1] != one[0], "it learns"
-    assert two == pytest.approx(one, rel=1e-5)
+    assert on_two_devices["losses"][name] == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ENTRIES["multi-worker"])
+def test_so_have_two_processes_that_know_no_length_before_they_run(alone, in_two_processes, name):
+    chief, other = (said["losses"][name] for said in in_two_processes)
+    assert chief == pytest.approx(alone[name], rel=1e-5)
+    assert other == chief
+
+
+def test_a_lost_worker_ends_the_run_on_the_other_in_one_line(lost):
+    assert lost.statuses == [1, -signal.SIGKILL], lost.errors
+    (line,) = lost.errors.strip().splitlines()
+    assert line.startswith("Error: worker 0 of 2 has lost another worker (")
+    assert "`seqzoo train weather --strategy multi-worker --resume` on every worker goes on from the last" in line
+    assert not lost.versions
+
+
+def test_it_resumes_to_the_figures_of_one_process_that_nothing_disturbed(
+    weather_alone, lost, in_two_processes, monkeypatch
+):
+    chief, other = (lost.folder / home for home in ("chief", "other"))
+    assert "epoch 2/3" not in (chief / "output").read_text(), "it went on"
+    monkeypatch.setenv("SEQZOO_HOME", str(chief))
+    store.connect()
+    client = mlflow.MlflowClient()
+    (run,) = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
+    assert (run.info.status, run.data.tags["replicas"]) == ("FINISHED", "2")
+    for name, undisturbed in zip(("loss", "validation_score"), weather_alone, strict=True):
+        figures = client.get_metric_history(run.info.run_id, name)
+        assert [figure.step for figure in figures] == [1, 2, 3]
+        assert [figure.value for figure in figures] == pytest.approx(undisturbed, rel=1e-5)
+    assert repositories.versions(chief / "repository", "weather") == [1]
+    assert {path.name for path in other.iterdir()} == {"errors", "output"}, "the other worker keeps nothing"
 
 
 @pytest.mark.parametrize(
-    ("option", "why"),
+    ("setting", "why"),
     [
-        ("--jit-compile", "--jit-compile cannot be combined with --strategy"),
-        ("--set=batch_size=1", "batch_size=1 is too small to be shared: there are 2 replicas"),
+        ("jit_compile", "--jit-compile cannot be combined with --strategy"),
+        ("batch_size", "batch_size=1 is too small to be shared: there are 2 replicas"),
     ],
 )
-def test_what_cannot_be_shared_is_refused_in_one_line(on_two_devices, option, why):
-    status, errors = on_two_devices[option]
-    (line,) = errors.splitlines()
-    assert (status, line[: len(why) + 7]) == (1, f"Error: {why}")
+def test_what_cannot_be_shared_is_refused(on_two_devices, setting, why):
+    assert on_two_devices["errors"][setting].startswith(why)
 
 
-@pytest.mark.parametrize("name", MULTI_WORKER)
-def test_so_have_two_processes_that_know_no_length_before_they_run(name, tmp_path):
-    addresses = free_addresses(2)
-    workers = [
-        started("multi-worker", tmp_path, MULTI_WORKER, TF_CONFIG=config(("worker", index), worker=addresses))
-        for index in range(2)
-    ]
-    (two, one), (other,) = (printed(worker)[name] for worker in workers)
-    assert one[1] != one[0], "it learns"
-    assert two == pytest.approx(one, rel=1e-5)
-    assert other == two
+@pytest.mark.parametrize("worker", [0, 1])
+def test_workers_that_were_told_different_things_are_refused_before_the_first_epoch(in_two_processes, worker):
+    assert in_two_processes[worker]["errors"]["seed"] == (
+        f"1 of 2 workers were given other settings, data or options than worker 0 (this is worker {worker}); start the "
+        "same `seqzoo train` with the same files on each."
+    )
