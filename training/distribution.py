@@ -19,8 +19,6 @@ from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2 import CoordinatedJob
-from tensorflow.python.eager import context  # not public; the only way to bound how long workers wait for each other
 
 from training.checkpoint import Progress
 from training.errors import InputError
@@ -224,6 +222,10 @@ def _not_usable(text: str, why: str) -> InputError:
 
 def _bound_waiting(jobs: Mapping[str, Sequence[str]]) -> None:
     """What the strategy does by itself, but that it waits for an hour for a worker that never comes."""
+    # not public, and so imported where alone it matters: nothing public bounds the time
+    from tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2 import CoordinatedJob
+    from tensorflow.python.eager import context
+
     leader = "chief" if "chief" in jobs else "worker"
     counted = [CoordinatedJob(name=job, num_tasks=len(jobs[job])) for job in ("chief", "worker") if job in jobs]
     context.context().configure_coordination_service(

@@ -91,6 +91,8 @@ def train(
             recording.log_environment()
         if task.data.split:
             say(f"Data {task.data.name}: {task.data.split}")
+        if team is not None:
+            say(f"Sharing each batch among {team.replicas} replicas, {team.workers} workers in all")
         say(f"Training {run.model}: run {active.info.run_id} in experiment {run.model!r} at {store.uri()}")
 
         def validate() -> Mapping[str, float]:

@@ -116,18 +116,6 @@ class SharedExamples(ShuffledExamples):
         return loss
 
 
-def shared_text(team: Team, walk: Walk) -> "SharedText":
-    """The walk that a task brought itself, shared; in the scope of the team's strategy. Raises InputError for a kind
-    that cannot be."""
-    if not isinstance(walk, CarriedText):
-        raise InputError(
-            f"--strategy cannot share a {type(walk).__name__}; it expected independent examples, or text whose state "
-            "is carried over. Train without --strategy."
-        )
-    take_up_sums(walk.model, walk.model.optimizer)
-    return SharedText(team, walk)
-
-
 class SharedText(CarriedText):
     """`CarriedText` of which each replica reads some rows; made in the scope of the team's strategy.
 
@@ -172,6 +160,18 @@ class SharedText(CarriedText):
         gradients = tape.gradient(loss, variables)
         self.model.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
         return loss, after
+
+
+def shared_text(team: Team, walk: Walk) -> SharedText:
+    """The walk that a task brought itself, shared; in the scope of the team's strategy. Raises InputError for a kind
+    that cannot be."""
+    if not isinstance(walk, CarriedText):
+        raise InputError(
+            f"--strategy cannot share a {type(walk).__name__}; it expected independent examples, or text whose state "
+            "is carried over. Train without --strategy."
+        )
+    take_up_sums(walk.model, walk.model.optimizer)
+    return SharedText(team, walk)
 
 
 def _cut(arrays: Arrays, rows: np.ndarray, lengths: np.ndarray | None) -> dict[str, np.ndarray]:

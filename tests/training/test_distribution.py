@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from seqzoo.command import cli
+from tests.training import small
 from training.distribution import Cluster, read_cluster
 from training.errors import InputError
 
@@ -49,8 +48,6 @@ def test_a_tf_config_that_cannot_be_used_is_answered_with_one_that_can(text, why
 
 def test_without_tf_config_the_command_line_says_so_in_one_line(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    done = CliRunner().invoke(cli, ["train", "weather", "--strategy=multi-worker"])
-    (line,) = done.stderr.splitlines()
-    assert done.exit_code == 1
+    line = small.refused("train", "weather", "--strategy=multi-worker")
     assert line.startswith("Error: --strategy multi-worker got no TF_CONFIG")
     assert "set that variable for each worker" in line

@@ -10,9 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 import tensorflow as tf
-from click.testing import CliRunner
 
-from seqzoo.command import cli
 from tests.training import small
 from training import checkpoint
 from training.export import repository as repositories
@@ -194,8 +192,9 @@ def test_resuming_with_other_settings_says_which_differ(seqzoo_home):
     run = {**RUN.parameters(), "learning_rate": 0.5}
     saved = checkpoint.Progress("weather", "abc", run, 1, 1, 1.0, {})
     checkpoint.save(saved, checkpoint.State([], [], []))
-    done = small.run(small.command("train", "weather", "--resume"), seqzoo_home)
-    small.assert_one_line_error(done, "learning_rate was 0.5, now 0.003", "run abc")
+    line = small.refused("train", "weather", "--resume")
+    assert "learning_rate was 0.5, now 0.003" in line
+    assert "run abc" in line
 
 
 def test_a_checkpoint_that_is_older_than_a_parameter_is_gone_on_with(seqzoo_home):
@@ -203,14 +202,14 @@ def test_a_checkpoint_that_is_older_than_a_parameter_is_gone_on_with(seqzoo_home
     checkpoint.save(
         checkpoint.Progress("weather", "abc", {**old, "seed": 9}, 1, 1, 1.0, {}), checkpoint.State([], [], [])
     )
-    done = CliRunner().invoke(cli, ["train", "weather", "--resume", "--mixed-precision"])
-    assert done.exit_code == 1
-    assert "but seed was 9, now 0, precision was 'float32', now 'mixed_bfloat16'; give those" in done.stderr
+    line = small.refused("train", "weather", "--resume", "--mixed-precision")
+    assert "but seed was 9, now 0, precision was 'float32', now 'mixed_bfloat16'; give those" in line
 
 
 def test_resuming_what_never_began_says_so(seqzoo_home):
-    done = small.run(small.command("train", "weather", "--resume"), seqzoo_home)
-    small.assert_one_line_error(done, "no unfinished training of 'weather'", "train without --resume")
+    line = small.refused("train", "weather", "--resume")
+    assert "no unfinished training of 'weather'" in line
+    assert "train without --resume" in line
 
 
 def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(seqzoo_home):

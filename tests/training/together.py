@@ -84,6 +84,8 @@ def main(strategy: Strategy, folder: Path, arguments: list[str]) -> None:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     team = join(strategy)
     assert team.replicas == 2
+    folder = folder / f"data{team.worker}"
+    folder.mkdir()
     found = {name: losses(name, folder, team) for name in ENTRIES[strategy]}
     errors = not_shared(team, folder) if strategy == "mirrored" else told_differently(team, folder)
     if arguments:

@@ -72,7 +72,8 @@ def train_nested(
         progress = Progress(run.model, active.info.run_id, run.parameters())
         stopped: StoppedError | None = None
         try:
-            fit(model, run, walk, validate, metric, progress, None, log, _quiet)
+            with precision.explaining_compilation(run):
+                fit(model, run, walk, validate, metric, progress, None, log, _quiet)
         except StoppedError as error:
             stopped = error
             mlflow.set_tag("stopped", str(error))
