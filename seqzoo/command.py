@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -73,6 +74,13 @@ def info(name: str) -> None:
 )
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Begin no epoch that would end later.")
 @click.option("--resume", is_flag=True, help="Go on with the newest training that was interrupted.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["mirrored", "multi-worker"]),
+    help="Share each batch among this machine's GPUs, or the workers of the variable TF_CONFIG.",
+)
+@click.option("--mixed-precision", is_flag=True, help="Train in bfloat16 where it does; float32 is exported.")
+@click.option("--jit-compile/--no-jit-compile", default=None, help="Let XLA compile the training step [as Keras does].")
 @DATA
 @REPOSITORY
 def train(
@@ -81,14 +89,19 @@ def train(
     settings: tuple[str, ...],
     minutes: float | None,
     resume: bool,
+    strategy: Literal["mirrored", "multi-worker"] | None,
+    mixed_precision: bool,
+    jit_compile: bool | None,
     data: Path | None,
     repository: Path | None,
 ) -> None:
     """Train a model, log the run, register the version and export it."""
     quiet.import_tensorflow()
+    from training.distribution import WorkerLostError, join
     from training.errors import InputError
     from training.fitting import TrainingInterruptedError
     from training.home import default_repository
+    from training.pipeline import follow
     from training.pipeline import train as run_pipeline
     from training.run import with_settings
     from training.tasks.table import task_module
@@ -96,11 +109,22 @@ def train(
     texts = dict(_setting(text) for text in settings)
     if seed is not None:
         texts["seed"] = str(seed)
+    if mixed_precision:
+        texts["precision"] = "mixed_bfloat16"
+    if jit_compile is not None:
+        texts["jit_compile"] = "yes" if jit_compile else "no"
     run = with_settings(task_module(name).RUN, texts)
+    team = join(strategy) if strategy else None
+    again = f"`seqzoo train {name}{f' --strategy {strategy}' if strategy else ''} --resume`"
     try:
-        trained = run_pipeline(run, repository or default_repository(), data, resume, click.echo, minutes)
+        if team is not None and not team.chief:
+            follow(run, team, data, resume, click.echo, minutes)
+            return
+        trained = run_pipeline(run, repository or default_repository(), data, resume, click.echo, minutes, team)
+    except WorkerLostError as lost:
+        raise InputError(f"{lost}; {again} on every worker goes on from the last finished epoch.") from lost
     except TrainingInterruptedError as stopped:
-        click.echo(f"{stopped}; `seqzoo train {name} --resume` goes on from the last finished epoch.", err=True)
+        click.echo(f"{stopped}; {again} goes on from the last finished epoch.", err=True)
         sys.exit(128 + stopped.signal_number)
     except FloatingPointError as error:
         raise InputError(str(error)) from error

@@ -33,7 +33,12 @@ class WeightAverage:
 
     def values(self) -> list[np.ndarray]:
         """What a further training needs to go on: the averages, and the number of steps last."""
-        return [variable.numpy() for variable in (*self.averages, self.steps)]
+        return [variable.numpy() for variable in self.variables]
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The averages, and the number of steps last."""
+        return [*self.averages, self.steps]
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ import numpy as np
 from training import checkpoint
 from training.averaging import WeightAverage
 from training.checkpoint import Progress, State
+from training.distribution import Team
 from training.run import TrainingRun
 from training.walk import Walk
 
@@ -45,6 +46,7 @@ def fit(
     after_epoch: Callable[[int, Mapping[str, float]], None],
     say: Callable[[str], None],
     minutes: float | None = None,
+    team: Team | None = None,
 ) -> Progress:
     """Trains a model with its optimizer to its best weights by `metric` of `validate`, lower is better.
 
@@ -52,13 +54,18 @@ def fit(
     `state` when there is one. `after_epoch` gets the epoch (from 1) and its figures. With `minutes`, from this call on,
     no epoch begins that would by the mean of those before end later; one is gone through in any case. Raises
     TrainingInterruptedError at SIGINT and SIGTERM, between two batches; the checkpoint of the last finished epoch then
-    lies on the disk."""
+    lies on the disk. With a `team` all its workers call this; the chief's `state`, `validate` and clock decide, and
+    only the chief calls `after_epoch` and writes checkpoints. Raises WorkerLostError when another worker is gone."""
     model.optimizer.build(model.trainable_variables)
     if state is not None:
         _restore(model, state)
     best = state.best if state is not None else _values(model.variables)
     average = WeightAverage(model, run.average_decay, state.average if state else ()) if run.average_decay else None
     clock = _Clock(progress.epoch, minutes)
+    if team is not None:
+        team.follow_chief(
+            progress, [*model.variables, *model.optimizer.variables, *(average.variables if average else ())]
+        )
     with _stop_signals() as stop_if_asked:
 
         def after_batch() -> None:
@@ -70,7 +77,7 @@ def fit(
             epoch = progress.epoch + 1
             loss = walk.epoch(epoch, after_batch)
             with nullcontext() if average is None else average.in_place():
-                figures = {"loss": loss, **validate()}
+                figures = {"loss": loss, **(validate() if team is None else team.told(metric, validate))}
                 answering = _values(model.variables)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} in epoch {epoch}; try a lower learning_rate.")
@@ -80,12 +87,14 @@ def fit(
             is_best = figures[metric] < progress.best_value
             if is_best:
                 progress.best_value, progress.best_epoch, best = figures[metric], epoch, answering
-            after_epoch(epoch, figures)
-            averaged = [] if average is None else average.values()
-            now = State(_values(model.variables), _values(model.optimizer.variables), best, averaged)
-            checkpoint.save(progress, now)
+            if team is None or team.chief:
+                after_epoch(epoch, figures)
+                averaged = [] if average is None else average.values()
+                now = State(_values(model.variables), _values(model.optimizer.variables), best, averaged)
+                checkpoint.save(progress, now)
             say(_line(epoch, run.epochs, figures, metric, is_best, clock.left(epoch, run.epochs)))
-            if epoch < run.epochs and clock.is_up(epoch):
+            is_up = clock.is_up(epoch)
+            if epoch < run.epochs and (is_up if team is None else team.decided(is_up)):
                 say(f"  no further epoch would end within {minutes:g} minutes")
                 break
     for variable, value in zip(model.variables, best, strict=True):

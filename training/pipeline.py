@@ -1,7 +1,7 @@
 """The whole line: data, batches, network, epochs, MLflow run, registered version, SavedModel in the repository."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import mlflow
 import tensorflow as tf
 
 from models.zoo import Entry, entry
-from training import checkpoint
+from training import checkpoint, precision
 from training.checkpoint import Progress, State
+from training.distribution import Team
 from training.errors import InputError
 from training.export import repository as repositories
 from training.export.card import card, with_figures
@@ -21,13 +22,15 @@ from training.export.saved_model import write
 from training.fitting import fit, optimizer
 from training.home import checkpoints
 from training.run import TrainingRun
+from training.shared import SharedExamples, keep_to_loops, shared_text, take_up_sums
 from training.tasks.table import task_module
-from training.tasks.task import AlsoAligns, Arrays, Predict, Task, TaskOfSequences, WritesSamples
+from training.tasks.task import AlsoAligns, Arrays, MeansOverSteps, Predict, Task, TaskOfSequences, WritesSamples
 from training.tracking import recording, registry, store
 from training.tracking.registry import Version
 from training.walk import ShuffledExamples, Walk, WalksItself
 
 Say = Callable[[str], None]
+LATER = ("precision", "jit_compile")  # parameters that checkpoints of earlier versions do not name
 
 
 @dataclass(frozen=True)
@@ -49,24 +52,31 @@ def train(
     resume: bool = False,
     say: Say = print,
     minutes: float | None = None,
+    team: Team | None = None,
 ) -> Trained:
     """Trains, logs, registers and exports a model of the zoo.
 
     data: the user's own file in place of the shipped one. resume: goes on from the last finished epoch of the newest
     training of this model that has not ended, with that training's own parameters. say: gets a line of progress.
-    minutes: how long this call may train; evaluation and export come on top.
-    Raises InputError for what a user gave wrongly, TrainingInterruptedError at SIGINT and SIGTERM."""
+    minutes: how long this call may train; evaluation and export come on top. team: the replicas that train together, of
+    which this process is the chief; the other workers call `follow`.
+    Raises InputError for what a user gave wrongly, TrainingInterruptedError at SIGINT and SIGTERM, WorkerLostError when
+    another worker is gone."""
+    precision.check(run)
     module = task_module(run.model)
     zoo_entry = entry(run.model)
     progress, state = _resumed(run) if resume else (None, None)
     task: Task = module.prepare(run, data)
+    if team is not None:
+        team.check_same(_told(run, task, resume, minutes))
     store.connect()
     experiment = store.use_experiment(run.model)
 
     keras.utils.set_random_seed(run.seed)
     tf.config.experimental.enable_op_determinism()
-    model, walk = prepared(task, run)
-    signatures = zoo_entry.signatures(model)
+    model, walk = prepared(task, run, team)
+    answering = answering_of(task, run, model, team)
+    signatures = zoo_entry.signatures(answering)
     predict = in_memory(signatures[zoo_entry.evaluated])
 
     with recorded_run(experiment, run, progress) as active:
@@ -75,13 +85,18 @@ def train(
             mlflow.log_params(run.parameters())
             if minutes is not None:
                 mlflow.set_tag("minutes", f"{minutes:g}")  # which epoch was the last is then the machine's affair
+            if team is not None:
+                mlflow.set_tag("replicas", str(team.replicas))  # each draws what it drops out by itself
             recording.log_data(task.data)
             recording.log_environment()
         if task.data.split:
             say(f"Data {task.data.name}: {task.data.split}")
+        if team is not None:
+            say(f"Sharing each batch among {team.replicas} replicas, {team.workers} workers in all")
         say(f"Training {run.model}: run {active.info.run_id} in experiment {run.model!r} at {store.uri()}")
 
         def validate() -> Mapping[str, float]:
+            copy_weights(model, answering)
             if isinstance(task, AlsoAligns):
                 figures = task.validate(in_memory(signatures["align"]))
             else:
@@ -90,8 +105,43 @@ def train(
                 recording.log_sample(progress.epoch + 1, task.sample(in_memory(signatures["generate"])))
             return {zoo_entry.metric: task.score(figures, "validation"), **_named("validation", figures)}
 
-        fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, minutes)
-        return _finish(task, zoo_entry, model, signatures, predict, run, progress, repository, say)
+        with precision.explaining_compilation(run):
+            fit(model, run, walk, validate, zoo_entry.metric, progress, state, recording.log_epoch, say, minutes, team)
+        copy_weights(model, answering)
+        trained = _finish(task, zoo_entry, answering, signatures, predict, run, progress, repository, say)
+    if team is not None:
+        team.wait_for_all()
+    return trained
+
+
+def follow(
+    run: TrainingRun,
+    team: Team,
+    data: Path | None = None,
+    resume: bool = False,
+    say: Say = print,
+    minutes: float | None = None,
+) -> None:
+    """Trains with the chief, with the same arguments; logs and keeps nothing. Returns when the chief has exported.
+
+    Raises what `train` raises."""
+    precision.check(run)
+    task: Task = task_module(run.model).prepare(run, data)
+    keras.utils.set_random_seed(run.seed)
+    tf.config.experimental.enable_op_determinism()
+    team.check_same(_told(run, task, resume, minutes))
+    model, walk = prepared(task, run, team)
+    say(f"Training {run.model}: worker {team.worker} of {team.workers}, worker 0 logs and exports")
+    progress = Progress(run.model, "", run.parameters())
+
+    def not_asked() -> Mapping[str, float]:
+        return {}
+
+    def not_logged(epoch: int, figures: Mapping[str, float]) -> None:
+        """The chief does."""
+
+    fit(model, run, walk, not_asked, entry(run.model).metric, progress, None, not_logged, say, minutes, team)
+    team.wait_for_all()
 
 
 def in_memory(call: Any) -> Predict:
@@ -109,16 +159,55 @@ def recorded_run(experiment: str, run: TrainingRun, progress: Progress | None) -
     return recording.recorded(experiment, f"{run.model}-seed{run.seed}", progress.run_id if progress else None)
 
 
-def prepared(task: Task, run: TrainingRun) -> tuple[keras.Model, Walk]:
+def prepared(task: Task, run: TrainingRun, team: Team | None = None) -> tuple[keras.Model, Walk]:
     """The network with its optimizer, and the way through the task's examples."""
+    if team is None:
+        return _prepared(task, run, None)
+    if run.jit_compile == "yes":
+        raise InputError(
+            "--jit-compile cannot be combined with --strategy, whose sums XLA does not compile; leave one."
+        )
+    with team.noticing_loss(), team.strategy.scope():
+        return _prepared(task, run, team)
+
+
+def _prepared(task: Task, run: TrainingRun, team: Team | None) -> tuple[keras.Model, Walk]:
     model = task.build()
+    precision.take_up(model, run)
+    if team is not None:
+        keep_to_loops(model, team)
     if isinstance(task, WalksItself):
-        return model, task.walk(model)
+        walk = task.walk(model)
+        return model, walk if team is None else shared_text(team, walk)
     losses, weights = task.losses()
     lengths = task.lengths() if isinstance(task, TaskOfSequences) else None
-    walk = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
-    model.compile(optimizer(run, walk.examples), loss=dict(losses), loss_weights=dict(weights))
-    return model, walk
+    if team is not None:
+        counts = task.steps() if isinstance(task, MeansOverSteps) else None
+        shared = SharedExamples(team, model, run, task.inputs(), task.targets(), losses, weights, lengths, counts)
+        take_up_sums(model, optimizer(run, shared.examples))
+        return model, shared
+    examples = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
+    model.compile(optimizer(run, examples.examples), loss=dict(losses), loss_weights=dict(weights))
+    precision.compile_steps(model, run, examples.inputs)
+    return model, examples
+
+
+def answering_of(task: Task, run: TrainingRun, model: keras.Model, team: Team | None = None) -> keras.Model:
+    """The network that is validated and exported: the trained one, or where that computes in less than float32, or lies
+    on several devices, one of the same form, for `copy_weights`."""
+    return model if team is None and run.precision == precision.FLOAT32 else task.build()
+
+
+def copy_weights(model: keras.Model, other: keras.Model) -> None:
+    """Gives the other network, of the same form, what this one has learnt."""
+    if other is not model:
+        for own, learnt in zip(other.variables, model.variables, strict=True):
+            own.assign(learnt.numpy())
+
+
+def _told(run: TrainingRun, task: Task, resume: bool, minutes: float | None) -> dict[str, Any]:
+    """What all workers must be told alike."""
+    return {**run.parameters(), "data": task.data.sha256, "resume": resume, "minutes": minutes}
 
 
 def _resumed(run: TrainingRun) -> tuple[Progress, State]:
@@ -126,11 +215,8 @@ def _resumed(run: TrainingRun) -> tuple[Progress, State]:
     if newest is None:
         raise InputError(f"no unfinished training of {run.model!r} lies in {checkpoints()}; train without --resume.")
     progress, state = checkpoint.load(newest)
-    differing = {
-        name: (progress.parameters.get(name), value)
-        for name, value in run.parameters().items()
-        if progress.parameters.get(name) != value
-    }
+    then = {**{f.name: f.default for f in fields(run) if f.name in LATER}, **progress.parameters}
+    differing = {name: (then.get(name), value) for name, value in run.parameters().items() if then.get(name) != value}
     if differing:
         listed = ", ".join(f"{name} was {before!r}, now {now!r}" for name, (before, now) in differing.items())
         raise InputError(f"--resume goes on with the same settings, but {listed}; give those of run {progress.run_id}.")

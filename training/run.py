@@ -22,6 +22,8 @@ class TrainingRun:
     weight_decay: float = 1e-3  # of AdamW
     gradient_clip: float = 1.0  # global norm
     average_decay: float = 0.0  # of the moving average of the weights that is validated and kept; 0: no average
+    precision: str = "float32"  # or mixed_bfloat16, of the recurrences while they are trained; see `training.precision`
+    jit_compile: str = "auto"  # yes, no: whether XLA compiles the training step; auto: as Keras decides
 
     def parameters(self) -> dict[str, Any]:
         """All fields, those of the network as network.<field>: what MLflow logs."""

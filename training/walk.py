@@ -49,15 +49,22 @@ class ShuffledExamples:
         logs = self.model.fit(**self._examples(number), verbose=0, callbacks=callbacks)
         return float(logs.history["loss"][0])
 
-    def _examples(self, number: int) -> dict[str, Any]:
-        """What `keras.Model.fit` trains on in one epoch: all examples, in an order of its own."""
+    def batches(self, number: int) -> list[np.ndarray]:
+        """The indices of each batch of an epoch: all examples, in an order of its own."""
         rng, size = np.random.default_rng([self.run.seed, number]), self.run.batch_size
         if self.lengths is not None:
-            batches = batches_by_length(self.lengths, size, rng)
-            return {"x": as_dataset(self.inputs, self.targets, self.lengths, batches), "shuffle": False}
+            return batches_by_length(self.lengths, size, rng)
         order = rng.permutation(self.examples)
+        return [order[begin : begin + size] for begin in range(0, self.examples, size)]
+
+    def _examples(self, number: int) -> dict[str, Any]:
+        """What `keras.Model.fit` trains on in one epoch."""
+        batches = self.batches(number)
+        if self.lengths is not None:
+            return {"x": as_dataset(self.inputs, self.targets, self.lengths, batches), "shuffle": False}
+        order = np.concatenate(batches)
         x, y = ({name: array[order] for name, array in arrays.items()} for arrays in (self.inputs, self.targets))
-        return {"x": x, "y": y, "batch_size": size, "shuffle": False}
+        return {"x": x, "y": y, "batch_size": self.run.batch_size, "shuffle": False}
 
 
 class _AfterEachBatch(keras.callbacks.Callback):

@@ -126,7 +126,7 @@ class SequenceToSequence(keras.Model):
         inputs = self.dropout(self.target_embedding(previous), training=training)
         queries = self.asking(inputs, initial_state=list(encoded.start), training=training)
         contexts, weights = self.attention(queries, encoded.keys, encoded.values, encoded.mask)
-        read = self.dropout(tf.concat([queries, contexts], axis=-1), training=training)
+        read = self.dropout(tf.concat([tf.cast(queries, contexts.dtype), contexts], axis=-1), training=training)
         hidden = self.writing(read, training=training)
         return self._logits(self.dropout(hidden, training=training), contexts), weights
 

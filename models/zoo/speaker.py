@@ -84,7 +84,8 @@ class SpeakerClassifier(keras.Model):
         hidden = [self.forwards(heard, mask=mask, training=training)]
         hidden.append(tf.reverse(self.backwards(heard, mask=mask, training=training), [1]))
         shown = tf.cast(mask, tf.float32)[..., None]
-        mean = tf.reduce_sum(tf.concat(hidden, axis=-1) * shown, axis=1) / tf.reduce_sum(shown, axis=1)
+        read = tf.cast(tf.concat(hidden, axis=-1), tf.float32)
+        mean = tf.reduce_sum(read * shown, axis=1) / tf.reduce_sum(shown, axis=1)
         return {"scores": self.readout(self.output_dropout(mean, training=training))}
 
     def get_config(self) -> dict[str, Any]:

@@ -70,7 +70,8 @@ class WordReader(keras.layers.Layer):
             seen = tf.gather(tf.constant([0.0, *self.counts.values()], tf.float32), rows)
             draw = keras.random.uniform(tf.shape(rows), seed=self.seed)
             rows = tf.where(draw < self.word_dropout / (self.word_dropout + seen), UNKNOWN, rows)
-        return tf.concat([self.words(rows), tf.gather(self._spelled(distinct), which)], axis=-1)
+        vectors, spelled = self.words(rows), self._spelled(distinct)
+        return tf.concat([vectors, tf.gather(tf.cast(spelled, vectors.dtype), which)], axis=-1)
 
     def _spelled(self, words: Tensor) -> Tensor:
         words = tf.strings.substr(words, 0, self.longest_word_bytes)

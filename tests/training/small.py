@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from seqzoo.command import cli
+
 SMALL = {"epochs": "2", "window_days": "7", "units": "4"}
 SECONDS = 240
 
@@ -28,6 +32,14 @@ def run(arguments: list[str], home: Path, **more: str) -> subprocess.CompletedPr
     return subprocess.run(
         arguments, env=environment(home, **more), capture_output=True, text=True, timeout=SECONDS, check=False
     )
+
+
+def refused(*arguments: str) -> str:
+    """The one line in which `seqzoo ARGUMENT ...` says in this process what the user did wrong."""
+    done = CliRunner().invoke(cli, arguments)
+    (line,) = done.stderr.splitlines()
+    assert (done.exit_code, line[:7]) == (1, "Error: ")
+    return line
 
 
 def last_line(text: str) -> str:

@@ -1,7 +1,6 @@
 """The whole line on a small training: what it logs, registers and exports; what ends it and how it goes on."""
 
 import concurrent.futures
-import json
 import re
 import signal
 import subprocess
@@ -10,11 +9,13 @@ import time
 import mlflow
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.training import small
 from training import checkpoint
 from training.export import repository as repositories
-from training.tasks.weather import RUN
+from training.run import with_settings
+from training.tasks.weather import RUN, prepare
 from training.tracking import registry, store
 
 
@@ -154,29 +155,61 @@ def test_an_interrupted_training_is_marked_killed_and_resumes_to_the_undisturbed
     assert checkpoint.newest("weather") is None
 
 
-def test_two_trainings_that_share_a_store_get_a_version_each(tmp_path):
+@pytest.fixture(scope="module")
+def two_trainings(tmp_path_factory):
+    """(home, (seed 1, seed 2)): at the same time, the second with arithmetic of its own."""
+    home, faster = tmp_path_factory.mktemp("two"), ["--mixed-precision", "--jit-compile"]
+    commands = small.train_command(seed=1), [*small.train_command(seed=2), *faster]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        first, second = pool.map(lambda seed: small.run(small.train_command(seed=seed), tmp_path), (1, 2))
+        return home, tuple(pool.map(lambda command: small.run(command, home), commands))
+
+
+def test_two_trainings_that_share_a_store_get_a_version_each(two_trainings):
+    home, (first, second) = two_trainings
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    assert repositories.versions(tmp_path / "repository", "weather") == [1, 2]
+    assert repositories.versions(home / "repository", "weather") == [1, 2]
     for number in (1, 2):
-        folder = tmp_path / "repository" / "weather" / str(number)
-        lineage = json.loads((folder / "assets.extra" / "lineage.json").read_text())
-        said = first if lineage["parameters"]["seed"] == 1 else second
+        folder = home / "repository" / "weather" / str(number)
+        said = first if repositories.lineage(folder)["parameters"]["seed"] == 1 else second
         assert f"weather version {number} lies in {folder}" in said.stdout
+
+
+def test_what_was_trained_in_bfloat16_with_compiled_steps_answers_in_float32_as_its_figures_say(two_trainings):
+    folders = [two_trainings[0] / "repository" / "weather" / number for number in "12"]
+    (folder,) = (f for f in folders if repositories.lineage(f)["parameters"]["precision"] == "mixed_bfloat16")
+    serving = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    assert {spec.dtype for spec in serving.structured_outputs.values()} == {tf.float32}
+
+    def predict(inputs):
+        return {n: v.numpy() for n, v in serving(**{n: tf.constant(a) for n, a in inputs.items()}).items()}
+
+    found = prepare(with_settings(RUN, small.SMALL)).evaluate(predict, "test")
+    said = repositories.lineage(folder)["metrics"]
+    assert found == pytest.approx({name: said[f"test_{name}"] for name in found}, rel=1e-5)
 
 
 def test_resuming_with_other_settings_says_which_differ(seqzoo_home):
     run = {**RUN.parameters(), "learning_rate": 0.5}
     saved = checkpoint.Progress("weather", "abc", run, 1, 1, 1.0, {})
     checkpoint.save(saved, checkpoint.State([], [], []))
-    done = small.run(small.command("train", "weather", "--resume"), seqzoo_home)
-    small.assert_one_line_error(done, "learning_rate was 0.5, now 0.003", "run abc")
+    line = small.refused("train", "weather", "--resume")
+    assert "learning_rate was 0.5, now 0.003" in line
+    assert "run abc" in line
+
+
+def test_a_checkpoint_that_is_older_than_a_parameter_is_gone_on_with(seqzoo_home):
+    old = {name: value for name, value in RUN.parameters().items() if name not in ("precision", "jit_compile")}
+    checkpoint.save(
+        checkpoint.Progress("weather", "abc", {**old, "seed": 9}, 1, 1, 1.0, {}), checkpoint.State([], [], [])
+    )
+    line = small.refused("train", "weather", "--resume", "--mixed-precision")
+    assert "but seed was 9, now 0, precision was 'float32', now 'mixed_bfloat16'; give those" in line
 
 
 def test_resuming_what_never_began_says_so(seqzoo_home):
-    done = small.run(small.command("train", "weather", "--resume"), seqzoo_home)
-    small.assert_one_line_error(done, "no unfinished training of 'weather'", "train without --resume")
+    line = small.refused("train", "weather", "--resume")
+    assert "no unfinished training of 'weather'" in line
+    assert "train without --resume" in line
 
 
 def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(seqzoo_home):

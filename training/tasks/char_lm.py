@@ -90,7 +90,8 @@ class CharLMTask:
         steps = chunks_of(len(tokens), run.batch_size, run.unroll_steps)
         model.optimizer = optimizer(run, steps * run.batch_size)
         language: LanguageModel = model
-        return CarriedText(language, tokens, run.batch_size, run.unroll_steps, run.reset_rate, run.seed)
+        compiled = run.jit_compile == "yes"
+        return CarriedText(language, tokens, run.batch_size, run.unroll_steps, run.reset_rate, run.seed, None, compiled)
 
     def evaluate(self, predict: Predict, part: Part) -> dict[str, float]:
         """Nats for each character of the part, read in `STRETCHES` stretches from zeros, the state carried through."""

@@ -89,10 +89,12 @@ class IntentSlotsTask:
     def losses(self) -> tuple[Mapping[str, Any], Mapping[str, float]]:
         """The tags' negative log-likelihood under the chain, and the intent's cross-entropy."""
 
+        of_network = self.chain  # of the network that was built last
+
         def chain(tags: Any, scores: Any) -> Any:
             positions = tf.cast(tags, tf.int32)
             lengths = tf.reduce_sum(tf.cast(positions != PADDING, tf.int32), axis=1)
-            return self.chain.negative_log_likelihood(scores, positions, lengths)
+            return of_network.negative_log_likelihood(scores, positions, lengths)
 
         intent = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         return {"tags": chain, "intent": intent}, {"tags": 1.0, "intent": self.run.intent_weight}

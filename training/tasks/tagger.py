@@ -73,6 +73,10 @@ class TaggerTask:
         """Words of each training sentence, [examples]."""
         return np.array([len(sentence.words) for sentence in self.treebank.train], np.int32)
 
+    def steps(self) -> np.ndarray:
+        """Words of each training sentence, over which the losses are the mean, [examples]."""
+        return self.lengths()
+
     def inputs(self) -> Arrays:
         """tokens [examples, words] string and lengths [examples]."""
         return requests(self.treebank.train)

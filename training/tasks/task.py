@@ -59,6 +59,14 @@ class TaskOfSequences(Task, Protocol):
 
 
 @runtime_checkable
+class MeansOverSteps(Protocol):
+    """A task whose losses are the mean over the time steps of a batch, not over its examples."""
+
+    def steps(self) -> np.ndarray:
+        """How many of them each training example has, [examples]."""
+
+
+@runtime_checkable
 class WritesSamples(Protocol):
     """A task whose model writes text: a sample goes into the run after each epoch."""
 

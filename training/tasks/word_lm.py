@@ -105,7 +105,8 @@ class WordLMTask:
         run, tokens = self.run, model.words.tokens(self.text.train)
         model.optimizer = optimizer(run, chunks_of(len(tokens), run.batch_size, run.unroll_steps) * run.batch_size)
         loss = next_token.sampled(model, run.sampled_words, run.seed)
-        return CarriedText(model, tokens, run.batch_size, run.unroll_steps, run.reset_rate, run.seed, loss)
+        compiled = run.jit_compile == "yes"
+        return CarriedText(model, tokens, run.batch_size, run.unroll_steps, run.reset_rate, run.seed, loss, compiled)
 
     def evaluate(self, predict: Predict, part: Part) -> dict[str, float]:
         """Perplexity of a word, the ends of lines counted, by the model alone and with the cache.

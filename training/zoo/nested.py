@@ -9,10 +9,10 @@ import mlflow
 import tensorflow as tf
 
 from models.zoo import entry
-from training import checkpoint
+from training import checkpoint, precision
 from training.checkpoint import Progress
 from training.fitting import fit
-from training.pipeline import in_memory, prepared
+from training.pipeline import answering_of, copy_weights, in_memory, prepared
 from training.run import TrainingRun
 from training.tasks.table import task_module
 from training.tasks.task import Predict, Task
@@ -52,11 +52,14 @@ def train_nested(
     metric = zoo_entry.metric
     keras.utils.set_random_seed(run.seed)
     tf.config.experimental.enable_op_determinism()
+    precision.check(run)
     model, walk = prepared(task, run)
-    predict = in_memory(zoo_entry.signatures(model)[zoo_entry.evaluated])
+    answering = answering_of(task, run, model)
+    predict = in_memory(zoo_entry.signatures(answering)[zoo_entry.evaluated])
     at_start(model)
 
     def validate() -> dict[str, float]:
+        copy_weights(model, answering)
         figures = task.evaluate(predict, "validation")
         return {metric: task.score(figures, "validation"), **{f"validation_{n}": v for n, v in figures.items()}}
 
@@ -69,7 +72,8 @@ def train_nested(
         progress = Progress(run.model, active.info.run_id, run.parameters())
         stopped: StoppedError | None = None
         try:
-            fit(model, run, walk, validate, metric, progress, None, log, _quiet)
+            with precision.explaining_compilation(run):
+                fit(model, run, walk, validate, metric, progress, None, log, _quiet)
         except StoppedError as error:
             stopped = error
             mlflow.set_tag("stopped", str(error))
@@ -78,7 +82,8 @@ def train_nested(
         mlflow.log_metrics({"best_epoch": progress.best_epoch, f"best_{metric}": progress.best_value})
     if stopped is not None:
         raise stopped
-    return Nested(task, model, predict, progress)
+    copy_weights(model, answering)
+    return Nested(task, answering, predict, progress)
 
 
 def _quiet(line: str) -> None:
