@@ -11,10 +11,10 @@ from serving.calls import Calls, ModelSpec
 from serving.errors import DeadlineExceededError, ServingError
 from serving.harness import Harness
 from serving.observing import CURRENT
+from serving.one_by_one import OneByOne
 from serving.servable import Servable
 from serving.waking import Waking
 
-APART = 32  # calls without another beside them: then the next is taken to be alone as well
 LITTLE_BYTES, LITTLE_ELEMENTS = 1 << 16, 1 << 12  # decoded in half a millisecond, encoded in one: the loop may do it
 
 
@@ -23,8 +23,7 @@ class Joined:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._open = 0  # calls that have begun and not ended
-        self._apart = 0  # so many were alone, one after the other
+        self._one_by_one = OneByOne()
         self._waking: Waking | None = None
 
     def hold(self, spec: ModelSpec) -> Harness | None:
@@ -58,14 +57,9 @@ class Joined:
     ) -> dict[str, np.ndarray]:
         """Output alias -> array; leaves the version. inputs: alias -> what `decode` takes, given the version.
 
-        Where calls come one by one the loop itself runs those that are brief. Where they do not it must not: each comes
-        in a turn of the loop of its own, and would find nothing to be joined with.
-
         Raises as Calls.predict, and DEADLINE_EXCEEDED when timeout_ms have passed before the answer is there."""
         waiting = self.waking().waiting()
-        self._apart = 0 if self._open else self._apart + 1
-        self._open += 1
-        soon = asyncio.get_running_loop().call_soon if self._apart > APART else None
+        soon = self._one_by_one.enter()
         leave: Callable[[], None] | None = held.leave
         try:
             servable: Servable = held.loaded
@@ -92,6 +86,6 @@ class Joined:
                 raise
             return take()
         finally:
-            self._open -= 1
+            self._one_by_one.leave()
             if leave is not None:
                 leave()

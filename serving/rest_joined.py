@@ -125,7 +125,7 @@ class JoinedPredict:
         asked = rest.call(spec, inputs, sequences.deadline(self.timeout_ms))
         call = _Call(self, asked.spec, self._observer.rest(headers).begun("predict", asked.spec), start, reply)
         call.form, call.named, asked.gone = inputs.form, True, call.is_answered
-        take = sequences.begin(asked, call.end)
+        take = sequences.begin(asked, call.end, asyncio.get_running_loop().call_soon)
         if take is None:
             call.withdraw()
             return False

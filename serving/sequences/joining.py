@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ from serving.log import log_unexpected
 from serving.sequences.contract import Contract
 from serving.sequences.patience import FOREVER, Patience
 from serving.sequences.store import Change
-from serving.servable import Servable
+from serving.servable import Servable, Soon
 
 MOST_ROWS = 64  # without --enable_batching
 LEADERS = 8  # threads for batches that no caller runs; none of them waits for another
+MOST_BRIEF = 256
 SHORT_CHUNK = 16  # time steps; chunks up to it are padded to each other, longer ones only to the next power of two
 
 
@@ -78,10 +80,13 @@ class Joiner:
         self._most_rows = self._parameters.max_batch_size if self._parameters else MOST_ROWS
         self._lock = threading.Lock()
         self._queues: dict[Any, _Queue] = {}
+        self._brief: set[Any] = set()  # extents of steps that take little time alone
         self._leaders = ThreadPoolExecutor(LEADERS, thread_name_prefix="sequence-steps")
 
-    def begin(self, step: Step, wake: Callable[[], None]) -> None:
-        """As `run`, but returns at once; wake: called, on any thread, when the step has its `error` or its results."""
+    def begin(self, step: Step, wake: Callable[[], None], soon: Soon | None = None) -> None:
+        """As `run`, but returns at once; wake: called, on any thread, when the step has its `error` or its results.
+
+        soon: runs it in the place of a thread of the joiner's, if nothing waits by then and it is known to be brief."""
         step.wake = wake
         key = self._key(step)
         with self._lock:
@@ -92,8 +97,21 @@ class Joiner:
             elif queue.filled is not None and len(queue.waiting) + 1 >= self._most_rows:
                 queue.filled.set()
             queue.waiting.append(step)
-        if leads:
+        if leads and soon is not None and self._writes_at_once and self._extent(step) in self._brief:
+            soon(partial(self._lead_soon, key, queue))
+        elif leads:
             self._leaders.submit(self._lead_on, key, queue)
+
+    def _lead_soon(self, key: Any, queue: _Queue) -> None:
+        """On the thread of an event loop, which must not wait."""
+        if len(queue.waiting) > 1 or (self._parameters and self._parameters.batch_timeout_micros):
+            self._leaders.submit(self._lead_on, key, queue)
+        else:
+            self._lead_once(key, queue)
+
+    def _extent(self, step: Step) -> Any:
+        """What the time that a step takes alone hangs on, where it is brief."""
+        return step.outputs, *((tensor, array.shape) for tensor, array in step.feeds.items())
 
     def run(self, step: Step) -> None:
         """Runs the step, alone or with others; raises its error."""
@@ -271,6 +289,9 @@ class Joiner:
         except ValueError as error:
             raise InternalError(str(error)) from None
         if padded == 1:
+            extent = self._extent(batch[0])
+            if extent not in self._brief and len(self._brief) < MOST_BRIEF and self._servable.is_brief(feeds, fetches):
+                self._brief.add(extent)
             batch[0].new_state, batch[0].found = states[0], {alias: outputs[alias] for alias in wanted}
             return
         shown = [contract.signature.outputs[alias].tensor for alias in wanted]

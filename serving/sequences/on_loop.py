@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from serving.errors import DeadlineExceededError, ServingError
+from serving.one_by_one import OneByOne
 from serving.sequences.call import Call
 from serving.sequences.patience import LATE
 from serving.sequences.sequences import Sequences
@@ -18,10 +19,11 @@ from serving.waking import Waiting, Waking
 class Begun:
     """A step that is under way."""
 
-    def __init__(self, waiting: Waiting) -> None:
+    def __init__(self, waiting: Waiting, one_by_one: OneByOne) -> None:
         self.left = False  # its caller has gone, or waits no more
         self.take: Callable[[], Answer]
         self._waiting = waiting
+        self._one_by_one = one_by_one
 
     async def answer(self, timeout_ms: int | None) -> Answer:
         """Its answer. Raises its error, and DEADLINE_EXCEEDED when so many milliseconds have passed."""
@@ -35,6 +37,8 @@ class Begun:
             if isinstance(error, TimeoutError):
                 raise DeadlineExceededError(LATE) from None
             raise
+        finally:
+            self._one_by_one.leave()
         return self.take()
 
     def _discard(self) -> None:
@@ -48,16 +52,18 @@ class OnLoop:
     def __init__(self, sequences: Sequences) -> None:
         self._sequences = sequences
         self._waking: Waking | None = None
+        self._one_by_one = OneByOne()
 
     def begin(self, call: Call) -> Begun | None:
         """Begins the step; None where a thread is to ask `Sequences.step`. The call's `gone` is set here."""
         if self._waking is None:
             self._waking = Waking(asyncio.get_running_loop())
         waiting = self._waking.waiting()
-        begun = Begun(waiting)
+        begun = Begun(waiting, self._one_by_one)
         call.gone = lambda: begun.left
-        take = self._sequences.begin(call, waiting.end)
+        take = self._sequences.begin(call, waiting.end, self._one_by_one.enter())
         if take is None:
+            self._one_by_one.leave()
             return None
         begun.take = take
         return begun

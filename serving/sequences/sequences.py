@@ -25,7 +25,7 @@ from serving.sequences.special_inputs import END, GO_ON, START, SpecialInputs
 from serving.sequences.store import Answer, Change, Key, Record, Store
 from serving.sequences.turns import Place, Turns
 from serving.sequences.versions import Versions
-from serving.servable import Servable
+from serving.servable import Servable, Soon
 from serving.server_metrics import ServerMetrics
 
 TRIES_TO_START = 3  # each but the first because the version was given up meanwhile
@@ -261,9 +261,9 @@ class Sequences:
         self._metrics.steps.add(key.model)
         return _with_special(Answer(servable.version, step.found), key, special.step)
 
-    def begin(self, call: Call, wake: Callable[[], None]) -> Callable[[], Answer] | None:
+    def begin(self, call: Call, wake: Callable[[], None], soon: Soon | None = None) -> Callable[[], Answer] | None:
         """A further step that no thread waits for; None where a thread has to, or where something is wrong: `step` is
-        then to be asked.
+        then to be asked. soon: may run it, if it is alone and brief.
 
         wake: called, on any thread, when what is returned is to be called, once, for the answer or the error. Until
         then the sequence is in its turn and its version stays loaded."""
@@ -297,7 +297,7 @@ class Sequences:
                 raise ServingError(step.error.message, step.error.code)
             return self._answer(special, key, servable, step)
 
-        joiner.begin(step, wake)
+        joiner.begin(step, wake, soon)
         return take
 
     def _give_back(self, key: Key, held: Harness | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 import tensorflow as tf
 
-from serving import joined, servable
+from serving import one_by_one, servable
 from serving.compiling import servable as compiled
 from serving.compiling.servable import CALLS_BEFORE, CompiledServable
 from serving.errors import Code, ServingError
@@ -236,7 +236,7 @@ def test_a_server_compiles_aside_while_it_answers(folder, tmp_path):
 
 @pytest.mark.parametrize("more", [{"enable_batching": True}, {}])
 def test_a_lone_call_that_is_brief_runs_on_the_event_loop_of_its_face(written, tmp_path, monkeypatch, more):
-    monkeypatch.setattr(joined, "APART", 0)
+    monkeypatch.setattr(one_by_one, "APART", 0)
     monkeypatch.setattr(compiled, "BRIEF_SECONDS", 60.0)
     monkeypatch.setattr(compiled, "WORTH_SECONDS", 0.0)
     monkeypatch.setattr(compiled, "GAIN", float("inf"))

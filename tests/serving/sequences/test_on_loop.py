@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving import one_by_one
 from tests.serving.asking import Rest, wait_until
 from tests.serving.sequences.driving import request, sums
 
@@ -168,3 +169,25 @@ def test_a_step_over_rest_is_one_of_its_sequence_however_its_names_are_written(s
     answered = post(escaped.encode()).result()
     assert answered.status_code == 200, answered.content
     np.testing.assert_array_equal(answered.json()["outputs"]["y"], sums(X, X))
+
+
+def test_a_lone_step_that_is_brief_runs_on_the_loop_of_its_face(repository, serve, monkeypatch):
+    monkeypatch.setattr(one_by_one, "APART", 0)
+    repository("running", 1)
+    server = serve()
+    server.step.start(X, 1, step=0)
+    with server.manager.use("m") as loaded:
+        inner, run, threads = loaded.unbatched, loaded.unbatched.run, []
+
+    def noted(*given):
+        threads.append(threading.current_thread().name)
+        return run(*given)
+
+    inner.run, inner.is_brief = noted, lambda feeds, fetches: True
+    for step in (1, 2):
+        np.testing.assert_array_equal(answer(asked(server, 1, step)), sums(*[X] * (step + 1)))
+    found = Rest(server.rest_port).post("/v1/models/m:predict", body(1, 3)).json()["outputs"]["y"]
+    np.testing.assert_array_equal(found, sums(X, X, X, X))
+    server.step({"x": np.repeat(X, 20, axis=1)}, 1, 0, 4)  # nothing is known of so many time steps
+    by_the_joiner = [name.startswith("sequence-steps") for name in threads]
+    assert by_the_joiner == [True, False, False, True], threads
