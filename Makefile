@@ -34,12 +34,18 @@ $(DEBIAN)/.tried: $(INSTALLED)
 		&& for package in *.deb; do dpkg -x $$package .; done) >/dev/null 2>&1 || true
 	@touch $@
 
-# each process holds TensorFlow, 2 GB at its largest; a file's tests stay together and share what they prepare
+# each process holds TensorFlow, and what it has traced and compiled stays with it: so each part has processes of its own.
+# A file's tests stay together and share what they prepare.
 JOBS ?= auto
+PARTS := models training+seqzoo rest
+FILES_models := tests/models
+FILES_training+seqzoo := tests/training tests/seqzoo
+FILES_rest := tests $(addprefix --ignore=,$(FILES_models) $(FILES_training+seqzoo))
 
 .PHONY: test
 test: $(INSTALLED) $(DEBIAN)/.tried lint types ## every test, the linter and the type checker (JOBS=1: one after the other)
-	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=4 --dist=loadfile
+	@failed=; $(foreach part,$(PARTS),$(BIN)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=4 --dist=loadfile \
+		$(FILES_$(part)) || failed="$$failed $(part)"; ) [ -z "$$failed" ] || { echo "tests failed in:$$failed"; exit 1; }
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff: rules and format

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 MOST_COMPILED = 128  # in the life of a version: the runtime keeps what it has compiled until the version goes
 MOST_REWRITTEN = 32  # in the life of a version: each lies in its graph, and callers may ask for any outputs
 WORTH_SECONDS = 1e-4  # a plain run that takes no longer is mostly the call itself
+TOO_SHORT = f"a run takes less than {WORTH_SECONDS * 1e6:.0f} us, which is mostly the call itself"
 RUNS = 5  # of each path, to compare them
 ENOUGH_SECONDS = 1.0  # for the runs of one path
 TRIAL_MS = 10_000  # a plain run that takes longer, since its values ask for it, is not tried again
@@ -75,7 +76,7 @@ class CompiledServable(Servable):
         self.signature_defs, self.signatures = inner.signature_defs, inner.signatures
         self._inner = inner
         self._executor = executor
-        self._calls: OrderedDict[Key, int] = OrderedDict()
+        self._calls: OrderedDict[Key, tuple[int, float]] = OrderedDict()  # how many, and the seconds of the shortest
         self._forms: dict[Key, Form] = {}
         self._lock = threading.Lock()
         self._making = threading.Lock()  # held while a form is made; close() waits for it
@@ -101,8 +102,9 @@ class CompiledServable(Servable):
         key = self._key(feeds, fetches)
         form = self._forms.get(key)
         if form is None:
+            start = time.perf_counter()
             outputs = self._inner.run(feeds, fetches, timeout_ms)
-            self._count(key, feeds, fetches)
+            self._count(key, feeds, fetches, time.perf_counter() - start)
             return outputs
         with self._lock:
             if key in self._calls:
@@ -151,14 +153,19 @@ class CompiledServable(Servable):
         """As Servable.check_dtypes."""
         self._inner.check_dtypes(feeds)
 
-    def _count(self, key: Key, feeds: Feeds, fetches: Sequence[str]) -> None:
+    def _count(self, key: Key, feeds: Feeds, fetches: Sequence[str], seconds: float) -> None:
         """Counts the calls of a shape, and has its form made when they are enough."""
         with self._lock:
-            self._calls[key] = calls = self._calls.get(key, 0) + 1
+            calls, least = self._calls.get(key, (0, seconds))
+            self._calls[key] = calls, least = calls + 1, min(least, seconds)
             self._calls.move_to_end(key)
             while len(self._calls) > MOST_SHAPES:
                 self._forms.pop(self._calls.popitem(last=False)[0], None)
-        if calls == CALLS_BEFORE or not calls % CALLS_AGAIN:
+        if calls != CALLS_BEFORE and calls % CALLS_AGAIN:
+            return
+        if least < WORTH_SECONDS:
+            self._say(feeds, fetches, TOO_SHORT)
+        else:
             self._executor.submit(self._make, key, dict(feeds), list(fetches))
 
     def _make(self, key: Key, feeds: Feeds, fetches: Sequence[str]) -> None:
@@ -186,7 +193,7 @@ class CompiledServable(Servable):
         if rewritten is None:
             return None
         if _seconds(lambda: self._inner.run(feeds, fetches, TRIAL_MS)) < WORTH_SECONDS:
-            self._say(feeds, fetches, f"a run takes less than {WORTH_SECONDS * 1e6:.0f} us, which is mostly the call")
+            self._say(feeds, fetches, TOO_SHORT)
             return None
         if rewritten.guards:
             self._guarded[frozenset(feeds), *fetches] = Guarded(self._inner, rewritten)

@@ -146,7 +146,8 @@ def test_a_signature_that_cannot_be_compiled_runs_plainly_and_says_so_once(make,
     assert len([text for text in logged() if text.startswith("Signature text of m is not compiled: ")]) == 1
 
 
-def test_state_that_a_call_changes_stays_changed(make, written):
+def test_state_that_a_call_changes_stays_changed(make, written, monkeypatch):
+    monkeypatch.setattr(compiled, "WORTH_SECONDS", 0.0)
     loaded = make(written["kinds"])
     found = [int(run(loaded, "count", by=np.int64(1))[0]) for _ in range(3 * CALLS_BEFORE)]
     assert found == list(range(1, 3 * CALLS_BEFORE + 1))
@@ -198,19 +199,22 @@ def test_ragged_calls_share_padded_forms_and_answer_as_before(make, written, sig
     assert sizes == ({(1, 32), (4, 32)} if signature == "unchecked" else set())
 
 
-def test_a_signature_that_writes_variables_is_not_compiled(make, written, logged):
+def test_a_signature_that_writes_variables_is_not_compiled(make, written, logged, monkeypatch):
+    monkeypatch.setattr(compiled, "WORTH_SECONDS", 0.0)
     loaded = make(written["kinds"])
     for _ in range(CALLS_BEFORE):
         run(loaded, "count", by=np.int64(1))
     assert any("AssignAddVariableOp" in text for text in logged())
 
 
-def test_a_run_that_is_little_more_than_its_call_is_not_compiled(make, folder, monkeypatch):
+def test_a_run_that_is_little_more_than_its_call_is_not_compiled(make, folder, monkeypatch, logged):
     monkeypatch.setattr(compiled, "WORTH_SECONDS", 60.0)
     loaded = make(folder)
     for _ in range(CALLS_BEFORE + 1):
         run(loaded, x=x(2, 64))
     assert loaded._forms == {}
+    assert loaded._rewritten == {}  # nor looked at
+    assert any("mostly the call itself" in text for text in logged())
 
 
 def test_no_more_shapes_are_compiled_in_the_life_of_a_version_than_the_runtime_may_keep(make, folder, monkeypatch):
