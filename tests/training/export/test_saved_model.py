@@ -94,20 +94,27 @@ def test_states_go_in_and_out_under_one_alias_with_one_shape(weather):
         assert inputs[name].shape.as_list() == outputs[name].shape.as_list() == [None, 16]
 
 
-@pytest.fixture(scope="module", params=ZOO)
-def exported(request, weather, tmp_path_factory):
-    """The exported folder of each entry of the zoo."""
-    if request.param == "weather":
-        return request.param, weather[1]
-    if request.param in TASKS:
-        return request.param, untrained(request.param, tmp_path_factory.mktemp(request.param)).folder
-    return request.param, export(request.param, tmp_path_factory.mktemp("zoo"))
+@pytest.fixture(scope="module")
+def folders(weather):
+    """Entry -> its exported folder, of those that are there: to build and export one takes seconds and much memory."""
+    return {"weather": weather[1]}
 
 
 @pytest.fixture(scope="module", params=[name for name in TASKS if name != "weather"])
-def made(request, tmp_path_factory):
+def made(request, folders, tmp_path_factory):
     """Each trained entry before training, in memory and exported."""
-    return untrained(request.param, tmp_path_factory.mktemp(request.param))
+    found = untrained(request.param, tmp_path_factory.mktemp(request.param))
+    folders[request.param] = found.folder
+    return found
+
+
+@pytest.fixture(scope="module", params=ZOO)
+def exported(request, folders, tmp_path_factory):
+    """The exported folder of each entry of the zoo."""
+    name = request.param
+    if name not in folders and name in TASKS:
+        folders[name] = untrained(name, tmp_path_factory.mktemp(name)).folder
+    return name, folders.get(name) or export(name, tmp_path_factory.mktemp("zoo"))
 
 
 def test_every_trained_entry_answers_its_own_examples_as_in_memory(made):
