@@ -37,10 +37,9 @@ $(DEBIAN)/.tried: $(INSTALLED)
 # each process holds TensorFlow, and what it has traced and compiled stays with it: so each part has processes of its own.
 # A file's tests stay together and share what they prepare.
 JOBS ?= auto
-PARTS := models training+seqzoo rest
-FILES_models := tests/models
-FILES_training+seqzoo := tests/training tests/seqzoo
-FILES_rest := tests $(addprefix --ignore=,$(FILES_models) $(FILES_training+seqzoo))
+PARTS := training others
+FILES_training := tests/training tests/seqzoo
+FILES_others := tests $(addprefix --ignore=,$(FILES_training))
 
 .PHONY: test
 test: $(INSTALLED) $(DEBIAN)/.tried lint types ## every test, the linter and the type checker (JOBS=1: one after the other)
