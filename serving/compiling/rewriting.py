@@ -98,7 +98,7 @@ class _Form:
         if not self._calls:
             raise NotCompiledError("; ".join(sorted(self.reasons)) or "nothing in it is worth it")
         plain = [node for name, node in self._whole.nodes.items() if name not in self._calls]
-        self.loops = any(node.op in LOOPS for node in plain)
+        self.loops = any(node.op in LOOPS for node in (*plain, *_bodies(plain, self._library)))
         self.answers = self._answers()
 
     def _refuse(self) -> None:
