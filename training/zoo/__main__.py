@@ -2,7 +2,8 @@
 
     python -m training.zoo docs/zoo.md [MODEL ...]
 
-Each model has a home of its own, SEQZOO_HOME/zoo/MODEL, in which every seed is trained.
+Each model has a home of its own, SEQZOO_HOME/zoo/MODEL, in which every seed is trained; so has each variant of it
+(`training.zoo.variants`).
 """
 
 import os
@@ -13,8 +14,8 @@ from pathlib import Path
 from models.zoo import ZOO, entry
 from training.home import home
 from training.tasks.table import TASKS
-from training.zoo.page import page
-from training.zoo.record import all_recorded
+from training.zoo import variants
+from training.zoo.page import kept
 
 SEEDS = (0, 1, 2)  # the first is that whose weights come along
 
@@ -29,7 +30,11 @@ def main() -> None:
             done = subprocess.run([sys.executable, "-m", *module], env=own, check=False)
             if done.returncode:
                 sys.exit(done.returncode)
-    Path(path).write_text(page(all_recorded()), encoding="utf-8")
+        for variant in (each for each in variants.VARIANTS if each.model == entry(name).name):
+            status = variants.train(variant)
+            if status:
+                sys.exit(status)
+    Path(path).write_text(kept(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 Sources: minGRU and minLSTM, arXiv 2410.01201, and nanoGPT on Tiny Shakespeare; Slot-Gated (Goo et al. 2018) and
 Stack-Propagation (Qin et al. 2019) on SNIPS without word vectors from elsewhere; SegRNN (arXiv 2308.11200) and DLinear
 (arXiv 2205.13504) on ETTh1; an echo-state network and LSTNet on the Japanese vowels; a sequence-to-sequence LSTM, a
-transformer and the transducer Phonetisaurus on CMUdict without stress; UDPipe 1 (Straka & Straková 2017) on UD English
-EWT 2.2, words as they are divided there; the word language models of MXNet and GluonNLP, tied and with a neural cache,
-and AWD-LSTM (Merity et al. 2018) on WikiText-2, the ends of lines counted.
+transformer and the transducer Phonetisaurus on CMUdict without stress, and transducers on three languages of SIGMORPHON
+2021 (task 1, medium); UDPipe 1 (Straka & Straková 2017) on UD English EWT 2.2, words as they are divided there; the
+word language models of MXNet and GluonNLP, tied and with a neural cache, and AWD-LSTM (Merity et al. 2018) on
+WikiText-2, the ends of lines counted.
 """
 
 from collections.abc import Mapping

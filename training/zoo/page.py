@@ -9,8 +9,10 @@ from pathlib import Path
 
 from models.zoo import ZOO, entry
 from training.export.packed import MEGABYTE
-from training.zoo.goals import GOALS
+from training.zoo import variants
+from training.zoo.goals import GOALS, Goal
 from training.zoo.record import Record, all_recorded
+from training.zoo.variants import VARIANTS
 
 HEAD = """# The zoo, measured
 
@@ -26,21 +28,30 @@ guesses, fitted and measured by the same command. Figures in nats, errors in z-s
 to 1.
 """
 
+OTHERS = """The same networks with another horizon, for one series, or with `--data` of another language (SIGMORPHON
+2021, task 1, medium). Their weights do not come along; `python -m training.zoo.variants` trains and measures them and
+keeps this table in `models/weights/NAME/variants.json`.
+"""
+
 COSTS = """Training time is that of the recorded run by the wall clock, on {cores} CPU cores that had other work too.
 Latency is the median of one call of `serving_default` with one example, in process, on the same cores. Half precision
 (float16) is kept where it changes no figure in four digits.
 """
 
 FIGURES = ("model", "metric", "figure", "95 % interval", "seeds", "must", "target", "reached", "beside it", "published")
+OTHER_COLUMNS = ("model", "of", *FIGURES[2:], "training")
 COST_COLUMNS = ("model", "parameters", "training", "export", "comes along", "latency")
 RUN_COLUMNS = ("model", "data", "seed", "run", "code")
 
 
-def page(records: Mapping[str, Record]) -> str:
-    """The page as Markdown, of the models that have a record."""
+def page(records: Mapping[str, Record], others: Mapping[str, Mapping[str, Record]]) -> str:
+    """The page as Markdown, of the models that have a record; others: of their variants, by model and name."""
     known = {name: records[name] for name in sorted(ZOO) if name in records}
     lines = [HEAD, "## Figures", "", *_table(FIGURES, (row for each in known.values() for row in _figures(each)))]
-    lines += ["", READING, "## Costs", "", *_table(COST_COLUMNS, map(_costs, known.values()))]
+    lines += ["", READING]
+    if others:
+        lines += ["## Other settings, other data", "", OTHERS, *_table(OTHER_COLUMNS, _others(others)), ""]
+    lines += ["## Costs", "", *_table(COST_COLUMNS, map(_costs, known.values()))]
     cores = max((each.cores for each in known.values()), default=0)
     lines += ["", COSTS.format(cores=cores), "## Runs", "", *_table(RUN_COLUMNS, map(_run, known.values())), ""]
     return "\n".join(lines)
@@ -56,22 +67,36 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[s
 def _figures(found: Record) -> Iterator[tuple[str, ...]]:
     goals = GOALS.get(found.model, {})
     for metric in [*goals, *(name for name in found.figures if name not in goals)]:
-        value, goal = found.figures[metric], goals.get(metric)
-        low_high = " to ".join(f"{bound:.3f}" for bound in found.intervals.get(metric, ()))
-        seeds = ", ".join(f"{figures[metric]:.3f}" for _, figures in sorted(found.seeds.items()))
-        guesses = ", ".join(f"{name} {figures[metric]:.3f}" for name, figures in found.baselines.items())
-        aims = ("", "", "", "") if goal is None else (
-            f"{goal.must:g}", f"{goal.target:g}", goal.reached(value) or "none", goal.published
-        )  # fmt: skip
-        must, target, reached, published = aims
-        yield f"`{found.model}`", metric, f"{value:.3f}", low_high, seeds, must, target, reached, guesses, published
+        yield f"`{found.model}`", metric, *_figure(found, metric, goals.get(metric))
+
+
+def _others(others: Mapping[str, Mapping[str, Record]]) -> Iterator[tuple[str, ...]]:
+    for variant in VARIANTS:
+        found = others.get(variant.model, {}).get(variant.name)
+        if found is not None:
+            cells = _figure(found, variant.metric, variant.goal)
+            yield f"`{variant.model}`", f"{variant.name}, {variant.metric}", *cells, _training(found)
+
+
+def _figure(found: Record, metric: str, goal: Goal | None) -> tuple[str, ...]:
+    value = found.figures[metric]
+    low_high = " to ".join(f"{bound:.3f}" for bound in found.intervals.get(metric, ()))
+    seeds = ", ".join(f"{figures[metric]:.3f}" for _, figures in sorted(found.seeds.items()))
+    guesses = ", ".join(f"{name} {figures[metric]:.3f}" for name, figures in found.baselines.items())
+    must, target, reached, published = ("", "", "", "") if goal is None else (
+        f"{goal.must:g}", f"{goal.target:g}", goal.reached(value) or "none", goal.published
+    )  # fmt: skip
+    return f"{value:.3f}", low_high, seeds, must, target, reached, guesses, published
+
+
+def _training(found: Record) -> str:
+    return "none" if found.training_seconds is None else f"{found.training_seconds / 60:.1f} min"
 
 
 def _costs(found: Record) -> tuple[str, ...]:
-    training = "none" if found.training_seconds is None else f"{found.training_seconds / 60:.1f} min"
     along = f"{found.weights_bytes / MEGABYTE:.2f} MiB, {found.precision}" if found.weights_bytes else "made when built"
     export = f"{found.export_bytes / MEGABYTE:.2f} MiB"
-    return f"`{found.model}`", f"{found.parameters:,}", training, export, along, f"{found.latency_ms:.2f} ms"
+    return f"`{found.model}`", f"{found.parameters:,}", _training(found), export, along, f"{found.latency_ms:.2f} ms"
 
 
 def _run(found: Record) -> tuple[str, ...]:
@@ -79,5 +104,11 @@ def _run(found: Record) -> tuple[str, ...]:
     return f"`{found.model}`", entry(found.model).data or "", seed, found.run_id[:12], found.code_revision[:12]
 
 
+def kept() -> str:
+    """The page of the records that come along."""
+    others = {model: variants.recorded(model) for model in sorted({variant.model for variant in VARIANTS})}
+    return page(all_recorded(), {model: found for model, found in others.items() if found})
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page(all_recorded()), encoding="utf-8")
+    Path(sys.argv[1]).write_text(kept(), encoding="utf-8")

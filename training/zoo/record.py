@@ -114,7 +114,7 @@ def record(model: str, repository: Path, seed: int = 0) -> Record:
         data_sha256=task.data.sha256,
         settings=run.settings,
         training_seconds=round(run.seconds, 1),
-        parameters=_parameters(task.build()),
+        parameters=parameters_of(task.build()),
         precision=precision,
         weights_bytes=packed.size(packed.folder_of(model)),
         export_bytes=packed.size(folder),
@@ -132,7 +132,7 @@ def _given(model: str) -> Record:
         made = Record(
             model=model,
             figures=found.test,
-            parameters=_parameters(entry(model).network().build()),
+            parameters=parameters_of(entry(model).network().build()),
             precision="float32",
             export_bytes=packed.size(folder),
             latency_ms=latency_ms(folder),
@@ -172,7 +172,8 @@ def _rewrite_card(model: str, found: Evaluation, lineage: dict[str, Any], precis
     (extra / "lineage.json").write_text(json.dumps(stated, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _parameters(network: Any) -> int:
+def parameters_of(network: Any) -> int:
+    """How many numbers are trained."""
     return int(sum(np.prod(variable.shape) for variable in network.trainable_variables))
 
 

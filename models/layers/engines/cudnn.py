@@ -104,17 +104,21 @@ class Gpu:
     def choose(self, x: Tensor, on_gpu: Callable[[], Any], elsewhere: Callable[[], Any]) -> Any:
         """Runs one of two ways for x, by the device, the length and the mask that are there when the graph runs."""
 
+        # both ways may end in the loops, which are traced once for both
+        traced_once = elsewhere if tf.executing_eagerly() else tf.function(elsewhere, autograph=False)
+
         def guarded() -> Any:
             takes = self._takes(x)
-            return on_gpu() if takes is None else tf.cond(takes, on_gpu, elsewhere)
+            return on_gpu() if takes is None else tf.cond(takes, on_gpu, traced_once)
 
         def inlined() -> Any:
             # TensorFlow puts the chosen branch of a stateful choice in the choice's place, but runs a stateless one as
             # a function of its own: 6.1 ms in place of 1.1 for a vanilla RNN at batch 1, 64 steps, 256 units.
             with tf.control_dependencies([tf.raw_ops.DeviceIndex(device_names=["CPU"])]):
-                return elsewhere()
+                return traced_once()
 
-        return tf.__internal__.execute_fn_for_device({"CPU": inlined, "GPU": guarded}, default_fn=elsewhere)
+        # each device that is named, and the default, is a branch to be traced: so only one is
+        return tf.__internal__.execute_fn_for_device({"GPU": guarded}, default_fn=inlined)
 
     def forward(self, x: Tensor, weights: Weights, start: States, keep: bool) -> Walked:
         """cuDNN's way there; saved are its numbers and integers for the way back."""

@@ -92,9 +92,11 @@ class Loops:
         return Walked(outputs, tuple(last), tuple(kept))
 
     def nothing_kept(self, x: Tensor, weights: Weights) -> tuple[Tensor, ...]:
-        """What `forward` keeps, of no steps."""
+        """What `forward` keeps, of no steps; a graph does not know how many they are, as it takes one branch's number
+        for that of a whole choice."""
         units = weights.recurrent_kernel.shape[0]
-        return tuple(_row(x, width * units)[None][:0] for width in self.step.kept)
+        nothing = (_row(x, width * units)[None][:0] for width in self.step.kept)
+        return tuple(tf.raw_ops.PlaceholderWithDefault(input=each, shape=[None, *each.shape[1:]]) for each in nothing)
 
     def backward(
         self,

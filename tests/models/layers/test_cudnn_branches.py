@@ -52,7 +52,7 @@ def test_the_graph_asks_for_the_length_where_it_is_not_known_before(Layer, steps
 
     choices = nodes_by_branch(step.get_concrete_function().graph.as_graph_def())
     assert len(choices) == 2
-    for _, on_gpu, *_ in choices:
+    for on_gpu, _ in choices:
         assert bool({"If", "StatelessIf"} & set(on_gpu)) is (steps is None)
         assert set(KERNELS) & set(on_gpu)
         assert any(op.endswith("While") for op in on_gpu) is (steps is None), "the loops are there for no steps"
