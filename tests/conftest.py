@@ -1,6 +1,7 @@
 """What all tests share: a home of their own, and small trainings to look at."""
 
 import os
+import sys
 
 import pytest
 
@@ -17,3 +18,15 @@ def seqzoo_home(tmp_path, monkeypatch):
     home = tmp_path / "home"
     monkeypatch.setenv("SEQZOO_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_graphs_of_other_files():
+    """What a file of tests traces may go when it is done: a process that runs all would need many gigabytes."""
+    if "keras" not in sys.modules:  # it traces nothing, or no recurrence of ours
+        yield
+        return
+    from training.registered_gradients import forgotten_after
+
+    with forgotten_after():
+        yield

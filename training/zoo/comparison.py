@@ -16,12 +16,14 @@ import numpy as np
 from models.zoo import entry
 from training import plots
 from training.errors import InputError
+from training.registered_gradients import forgotten_after
 from training.run import TrainingRun, with_settings
 from training.tasks.table import TASKS, task_module
 from training.tasks.task import Task
 from training.tracking import recording, store
 from training.zoo.gradients import gradient_sizes, recurrence_of
 from training.zoo.nested import train_nested
+from training.zoo.record import parameters_of
 
 UNITS_STEP = 2  # some networks want an even number
 STEPS_BACK = 100  # time steps over which the gradient is followed
@@ -53,7 +55,7 @@ def compare(
     if not has_cell(defaults):
         others = ", ".join(name for name in TASKS if has_cell(task_module(name).RUN))
         raise InputError(f"the recurrence of {model!r} cannot be exchanged; `seqzoo compare` knows {others}.")
-    wanted = parameters_of(_task(model, defaults))
+    wanted = parameters_of(_task(model, defaults).build())
     store.connect()
     experiment = store.use_experiment(model)
     with recording.recorded(experiment, f"{model}-compare-{'-'.join(cells)}"):
@@ -93,11 +95,6 @@ def units_for(wanted: int, count: Callable[[int], int]) -> int:
     return min((low, high), key=lambda units: abs(count(units) - wanted))
 
 
-def parameters_of(task: Task) -> int:
-    """Trained numbers of a task's network."""
-    return int(sum(np.prod(variable.shape) for variable in task.build().trainable_variables))
-
-
 def _task(model: str, run: TrainingRun) -> Task:
     task: Task = task_module(model).prepare(run)
     return task
@@ -110,14 +107,15 @@ def _compared(
         texts = {**settings, "cell": cell, "units": str(units), "seed": str(seed)}
         return with_settings(task_module(model).RUN, texts)
 
-    units = units_for(wanted, lambda some: parameters_of(_task(model, run_of(some))))
-    parameters = parameters_of(_task(model, run_of(units)))
+    units = units_for(wanted, lambda some: parameters_of(_task(model, run_of(some)).build()))
+    parameters = parameters_of(_task(model, run_of(units)).build())
     say(f"{cell}: {units} units, {parameters:,} parameters (the zoo's own: {wanted:,})")
     trained = [_trained(run_of(units, seed), cell, experiment, say) for seed in seeds]
     histories, tests, gradients = (list(each) for each in zip(*trained, strict=True))
     return Compared(cell, units, parameters, histories, tests, gradients[0])
 
 
+@forgotten_after()
 def _trained(
     run: TrainingRun, cell: str, experiment: str, say: Say
 ) -> tuple[dict[str, list[float]], dict[str, float], dict[str, np.ndarray]]:

@@ -14,6 +14,7 @@ import mlflow
 from models.zoo import entry
 from training.errors import InputError
 from training.home import home
+from training.registered_gradients import forgotten_after
 from training.run import TrainingRun, with_settings
 from training.tasks.table import task_module
 from training.tracking import recording, store
@@ -57,6 +58,7 @@ def tune(model: str, trials: int, settings: Mapping[str, str], seed: int = 0, sa
     # a further call must not suggest again what the first one did
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
 
+    @forgotten_after()
     def objective(trial: Any) -> float:
         run = with_settings(defaults, suggested(trial, defaults, settings))
 

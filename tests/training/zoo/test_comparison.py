@@ -15,7 +15,8 @@ from training.run import with_settings
 from training.tasks.table import task_module
 from training.tracking import store
 from training.zoo import comparison
-from training.zoo.comparison import compare, parameters_of, units_for
+from training.zoo.comparison import compare, units_for
+from training.zoo.record import parameters_of
 
 EXCHANGEABLE = {"weather": None, "speaker": made_up.ts_file, "intent-slots": write_utterances, "tagger": write_treebank}
 SETTINGS = {"epochs": "1", "window_days": "7"}
@@ -49,7 +50,8 @@ def test_each_recurrence_has_its_nested_run_and_nothing_is_registered(seqzoo_hom
     said = []
     found = compare("weather", ["vanilla", "gru"], [0], SETTINGS, said.append)
     assert [each.cell for each in found] == ["vanilla", "gru"]
-    own = parameters_of(task_module("weather").prepare(with_settings(task_module("weather").RUN, SETTINGS)))
+    task = task_module("weather").prepare(with_settings(task_module("weather").RUN, SETTINGS))
+    own = parameters_of(task.build())
     for each in found:
         assert each.parameters == pytest.approx(own, rel=0.15)
         assert [len(history["validation_score"]) for history in each.histories] == [1]
