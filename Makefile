@@ -34,17 +34,13 @@ $(DEBIAN)/.tried: $(INSTALLED)
 		&& for package in *.deb; do dpkg -x $$package .; done) >/dev/null 2>&1 || true
 	@touch $@
 
-# each process holds TensorFlow, and what it has traced and compiled stays with it: so each part has processes of its own.
-# A file's tests stay together and share what they prepare.
+# each process holds TensorFlow: no more of them than cores, nor than memory has room for. A file's tests stay together
+# and share what they prepare.
 JOBS ?= auto
-PARTS := training others
-FILES_training := tests/training tests/seqzoo
-FILES_others := tests $(addprefix --ignore=,$(FILES_training))
 
 .PHONY: test
 test: $(INSTALLED) $(DEBIAN)/.tried lint types ## every test, the linter and the type checker (JOBS=1: one after the other)
-	@failed=; $(foreach part,$(PARTS),$(BIN)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=4 --dist=loadfile \
-		$(FILES_$(part)) || failed="$$failed $(part)"; ) [ -z "$$failed" ] || { echo "tests failed in:$$failed"; exit 1; }
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=4 --dist=loadfile
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff: rules and format

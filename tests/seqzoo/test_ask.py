@@ -50,15 +50,15 @@ def test_both_faces_answer_as_json(served):
 def test_inputs_may_lie_in_a_file_and_another_signature_be_asked(served, tmp_path):
     (tmp_path / "week.json").write_text(WEEK)
     options = ["--url", addresses(served)[1], "--signature", "stations", "--inputs", f"@{tmp_path / 'week.json'}"]
-    done = small.run(small.command("ask", "cook", *options), served[0])
+    done = small.here(served[0], "ask", "cook", *options)
     assert json.loads(done.stdout)["merge"] == [[[0, 1, 0], [0, 1, 0]]], done.stderr
 
 
 def test_what_the_server_refuses_is_one_line(served):
     foggy = WEEK.replace("sunny", "foggy")
-    done = small.run(small.command("ask", "cook", "--url", addresses(served)[0], "--inputs", foggy), served[0])
+    done = small.here(served[0], "ask", "cook", "--url", addresses(served)[0], "--inputs", foggy)
     small.assert_one_line_error(done, "weather got [foggy]; the known words are: sunny, rainy")
-    done = small.run(small.command("ask", "nope", "--url", addresses(served)[1], "--inputs", "{}"), served[0])
+    done = small.here(served[0], "ask", "nope", "--url", addresses(served)[1], "--inputs", "{}")
     small.assert_one_line_error(done, "Servable not found for request: Latest(nope)")
 
 
@@ -74,9 +74,9 @@ def test_a_token_and_roots_are_sent_to_a_server_that_wants_them(served, tmp_path
     with ModelServer.on_free_ports(auth_tokens_file=str(tmp_path / "tokens"), **flags) as server:
         for url in (f"grpcs://localhost:{server.grpc_port}", f"https://localhost:{server.rest_port}"):
             options = ["--url", url, "--inputs", WEEK, "--roots", str(tmp_path / "roots.pem")]
-            done = small.run(small.command("ask", "cook", *options, "--token", "secret-token"), home)
+            done = small.here(home, "ask", "cook", *options, "--token", "secret-token")
             assert json.loads(done.stdout) == {"dish": [["burger", "burger"]]}, done.stderr
-            small.assert_one_line_error(small.run(small.command("ask", "cook", *options), home), "No token; expected")
+            small.assert_one_line_error(small.here(home, "ask", "cook", *options), "No token; expected")
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_a_token_and_roots_are_sent_to_a_server_that_wants_them(served, tmp_path
 )
 def test_roots_that_cannot_be_used_are_one_line(url, roots, part, seqzoo_home):
     options = ["--url", url, "--inputs", WEEK, "--roots", roots]
-    small.assert_one_line_error(small.run(small.command("ask", "cook", *options), seqzoo_home), part)
+    small.assert_one_line_error(small.here(seqzoo_home, "ask", "cook", *options), part)
 
 
 def test_a_server_that_is_not_there_is_one_line(seqzoo_home):
     (port,) = free_ports(1)
-    done = small.run(small.command("ask", "cook", "--url", f"http://localhost:{port}", "--inputs", WEEK), seqzoo_home)
+    done = small.here(seqzoo_home, "ask", "cook", "--url", f"http://localhost:{port}", "--inputs", WEEK)
     small.assert_one_line_error(done, "refused")
 
 
@@ -109,4 +109,4 @@ def test_a_server_that_is_not_there_is_one_line(seqzoo_home):
     ids=["none", "half", "a list", "no file"],
 )
 def test_inputs_that_cannot_be_used_are_one_line(inputs, parts, seqzoo_home):
-    small.assert_one_line_error(small.run(small.command("ask", "cook", *inputs), seqzoo_home), *parts)
+    small.assert_one_line_error(small.here(seqzoo_home, "ask", "cook", *inputs), *parts)

@@ -34,7 +34,7 @@ def test_a_server_over_both_faces_and_the_process_find_the_figures_that_are_stat
     home, grpc_port, rest_port = served
     stated = [f"weather test_{name} {value:.4f}" for name, value in recorded("weather").figures.items()]
     for where in ([], ["--endpoint", f"grpc://localhost:{grpc_port}"], ["--endpoint", f"http://localhost:{rest_port}"]):
-        done = small.run(small.command("evaluate", "weather", *where), home)
+        done = small.here(home, "evaluate", "weather", *where)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-3:] == stated
         low, high = recorded("weather").intervals["temp_max_mae"]
@@ -51,16 +51,15 @@ def test_what_comes_along_is_version_0_so_that_the_first_training_takes_over(ser
 
 def test_a_given_network_is_right_in_every_case_it_can_be_asked(served):
     home, _, rest_port = served
-    done = small.run(small.command("evaluate", "xor", "--endpoint", f"http://localhost:{rest_port}"), home)
+    done = small.here(home, "evaluate", "xor", "--endpoint", f"http://localhost:{rest_port}")
     assert done.stdout.splitlines()[-1] == "xor test_accuracy 1.0000", done.stderr
-    answer = small.run(
-        small.command("ask", "xor", "--url", f"http://localhost:{rest_port}", "--inputs", '{"x": [[1, 0], [1, 1]]}'),
-        home,
+    answer = small.here(
+        home, "ask", "xor", "--url", f"http://localhost:{rest_port}", "--inputs", '{"x": [[1, 0], [1, 1]]}'
     )
     assert json.loads(answer.stdout)["y"] == [1, 0]
 
 
 def test_a_server_that_does_not_answer_is_one_line(seqzoo_home):
     (port,) = free_ports(1)
-    done = small.run(small.command("evaluate", "xor", "--endpoint", f"grpc://localhost:{port}"), seqzoo_home)
+    done = small.here(seqzoo_home, "evaluate", "xor", "--endpoint", f"grpc://localhost:{port}")
     small.assert_one_line_error(done, str(port))

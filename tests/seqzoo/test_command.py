@@ -35,18 +35,18 @@ def test_list_names_every_model_with_its_data(seqzoo_home):
 
 
 def test_info_shows_the_card(seqzoo_home):
-    done = small.run(small.command("info", "cook"), seqzoo_home)
+    done = small.here(seqzoo_home, "info", "cook")
     assert done.stdout.startswith("# cook\n")
 
 
 @pytest.mark.parametrize("command", ["info", "train", "evaluate"])
 def test_an_unknown_model_is_one_line_with_the_nearest(command, seqzoo_home):
-    done = small.run(small.command(command, "wether"), seqzoo_home)
+    done = small.here(seqzoo_home, command, "wether")
     small.assert_one_line_error(done, "no model 'wether' in the zoo; nearest: weather; `seqzoo list` shows all")
 
 
 def test_an_unknown_option_is_named(seqzoo_home):
-    done = small.run(small.command("train", "weather", "--sed=1"), seqzoo_home)
+    done = small.here(seqzoo_home, "train", "weather", "--sed=1")
     assert done.returncode == 2
     assert "No such option" in done.stderr
     assert "--sed" in done.stderr
@@ -62,11 +62,11 @@ def test_an_unknown_option_is_named(seqzoo_home):
     ],
 )
 def test_a_wrong_setting_is_one_line(setting, parts, seqzoo_home):
-    small.assert_one_line_error(small.run(small.command("train", "weather", f"--set={setting}"), seqzoo_home), *parts)
+    small.assert_one_line_error(small.here(seqzoo_home, "train", "weather", f"--set={setting}"), *parts)
 
 
 def test_a_model_whose_weights_are_given_is_not_trained(seqzoo_home):
-    done = small.run(small.command("train", "cook"), seqzoo_home)
+    done = small.here(seqzoo_home, "train", "cook")
     small.assert_one_line_error(done, "'cook' is not trained, its weights are given; `seqzoo export cook`")
 
 
@@ -85,7 +85,7 @@ def test_data_that_cannot_be_used_is_one_line_and_nothing_is_written(text, parts
     path = tmp_path / "days.csv"
     if text is not None:
         path.write_text(text)
-    done = small.run(small.command("train", "weather", f"--data={path}"), seqzoo_home)
+    done = small.here(seqzoo_home, "train", "weather", f"--data={path}")
     small.assert_one_line_error(done, str(path), *parts)
     assert not seqzoo_home.exists()
 
@@ -99,12 +99,12 @@ def test_evaluate_shows_the_figures_that_the_training_logged(trained):
 
 
 def test_evaluate_of_a_version_that_is_not_there_says_how_to_get_one(seqzoo_home):
-    done = small.run(small.command("evaluate", "weather", "--version=7"), seqzoo_home)
+    done = small.here(seqzoo_home, "evaluate", "weather", "--version=7")
     small.assert_one_line_error(done, "does not hold version 7 of 'weather'", "`seqzoo train weather`")
 
 
 def test_serve_of_nothing_says_how_to_get_something(seqzoo_home):
-    done = small.run(small.command("serve"), seqzoo_home)
+    done = small.here(seqzoo_home, "serve")
     small.assert_one_line_error(done, "holds no model yet; `seqzoo train weather` makes one")
 
 

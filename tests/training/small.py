@@ -34,6 +34,12 @@ def run(arguments: list[str], home: Path, **more: str) -> subprocess.CompletedPr
     )
 
 
+def here(home: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """`seqzoo ARGUMENT ...` in this process, which has TensorFlow already, as `run` would return it."""
+    done = CliRunner().invoke(cli, arguments, env={"SEQZOO_HOME": str(home)}, catch_exceptions=False)
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
 def refused(*arguments: str) -> str:
     """The one line in which `seqzoo ARGUMENT ...` says in this process what the user did wrong."""
     done = CliRunner().invoke(cli, arguments)

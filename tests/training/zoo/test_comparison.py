@@ -93,4 +93,4 @@ def test_what_has_no_recurrence_to_exchange_says_what_has(seqzoo_home):
     ],
 )
 def test_wrong_names_are_one_line(options, text, seqzoo_home):
-    small.assert_one_line_error(small.run(small.command("compare", "weather", *options), seqzoo_home), text)
+    small.assert_one_line_error(small.here(seqzoo_home, "compare", "weather", *options), text)
