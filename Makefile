@@ -35,12 +35,12 @@ $(DEBIAN)/.tried: $(INSTALLED)
 	@touch $@
 
 # each process holds TensorFlow: no more of them than cores, nor than memory has room for. A file's tests stay together
-# and share what they prepare.
+# and share what they prepare; the files go by their names, so that none of the slow ones is the last.
 JOBS ?= auto
 
 .PHONY: test
 test: $(INSTALLED) $(DEBIAN)/.tried lint types ## every test, the linter and the type checker (JOBS=1: one after the other)
-	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=4 --dist=loadfile
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff: rules and format

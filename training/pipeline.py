@@ -188,6 +188,8 @@ def _prepared(task: Task, run: TrainingRun, team: Team | None) -> tuple[keras.Mo
         return model, shared
     examples = ShuffledExamples(model, run, task.inputs(), task.targets(), lengths)
     model.compile(optimizer(run, examples.examples), loss=dict(losses), loss_weights=dict(weights))
+    told = {name: keras.KerasTensor((None, *array.shape[1:]), array.dtype) for name, array in examples.targets.items()}
+    model._compile_loss.build(told, told)  # else in the first step, which TensorFlow then traces twice
     precision.compile_steps(model, run, examples.inputs)
     return model, examples
 
