@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from training.home import default_repository
 from training.tasks.table import task_module
 from training.tasks.task import Task
 from training.zoo.latency import cores, latency_ms
-from training.zoo.runs import run_of_seed
+from training.zoo.runs import SeededRun, run_of_seed
 
 FILE = "record.json"
 MOST_BYTES = 16 * packed.MEGABYTE  # of the weights of one model
@@ -94,20 +94,33 @@ def record(model: str, repository: Path, seed: int = 0) -> Record:
     lineage = repositories.lineage(folder)
     whole = evaluate(model, repository, run.version)
     found, precision = _packed(model, folder, whole)
-    module = task_module(model)
-    task: Task = module.prepare(own_run(module.RUN, lineage))
     with tempfile.TemporaryDirectory() as scratch:
         unpacked = Path(scratch) / "version"
         packed.unpack(packed.folder_of(model), unpacked)
         latency = latency_ms(unpacked)
     _rewrite_card(model, found, lineage, precision)
-    made = Record(
-        model=model,
+    made = replace(
+        of_version(run, folder, found),
+        precision=precision,
+        weights_bytes=packed.size(packed.folder_of(model)),
+        latency_ms=latency,
+    )
+    write(made)
+    return made
+
+
+def of_version(run: SeededRun, folder: Path, found: Evaluation, data: Path | None = None) -> Record:
+    """The record of a run's exported version in `folder`, of which nothing comes along; data: as it was trained on."""
+    lineage = repositories.lineage(folder)
+    module = task_module(folder.parent.name)
+    task: Task = module.prepare(own_run(module.RUN, lineage), data)
+    return Record(
+        model=folder.parent.name,
         figures=found.test,
         intervals={name: list(interval) for name, interval in found.intervals.items()},
         baselines=found.baselines,
         seeds=run.figures_by_seed,
-        seed=seed,
+        seed=run.seed,
         run_id=run.run_id,
         code_revision=str(lineage["code_revision"]),
         data=task.data.name,
@@ -115,14 +128,9 @@ def record(model: str, repository: Path, seed: int = 0) -> Record:
         settings=run.settings,
         training_seconds=round(run.seconds, 1),
         parameters=parameters_of(task.build()),
-        precision=precision,
-        weights_bytes=packed.size(packed.folder_of(model)),
         export_bytes=packed.size(folder),
-        latency_ms=latency,
         cores=cores(),
     )
-    write(made)
-    return made
 
 
 def _given(model: str) -> Record:

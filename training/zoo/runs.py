@@ -16,6 +16,7 @@ class SeededRun:
     """A registered run, and the test figures of every registered run that differs from it in its seed alone."""
 
     run_id: str
+    seed: int
     version: int
     seconds: float
     settings: dict[str, Any]
@@ -39,6 +40,7 @@ def run_of_seed(model: str, seed: int) -> SeededRun:
     alike = [run for run in runs.values() if _without_seed(run.data.params) == settings]
     return SeededRun(
         run_id=chosen.info.run_id,
+        seed=seed,
         version=number,
         seconds=(chosen.info.end_time - chosen.info.start_time) / MILLISECONDS,
         settings=settings,

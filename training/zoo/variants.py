@@ -15,15 +15,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from training.errors import InputError
-from training.evaluation import evaluate, own_run
+from training.evaluation import evaluate
 from training.export import packed
-from training.export import repository as repositories
 from training.home import default_repository, home
-from training.tasks.table import task_module
-from training.tasks.task import Task
 from training.zoo.goals import Goal
-from training.zoo.latency import cores
-from training.zoo.record import Record, parameters_of
+from training.zoo.record import Record, of_version
 from training.zoo.runs import run_of_seed
 
 FILE = "variants.json"
@@ -97,27 +93,8 @@ def record(variant: Variant, repository: Path, seed: int = 0) -> Record:
 
     Raises InputError when no such run is registered."""
     run = run_of_seed(variant.model, seed)
-    lineage = repositories.lineage(repository / variant.model / str(run.version))
     found = evaluate(variant.model, repository, run.version, variant.path())
-    module = task_module(variant.model)
-    task: Task = module.prepare(own_run(module.RUN, lineage), variant.path())
-    made = Record(
-        model=variant.model,
-        figures=found.test,
-        intervals={name: list(interval) for name, interval in found.intervals.items()},
-        baselines=found.baselines,
-        seeds=run.figures_by_seed,
-        seed=seed,
-        run_id=run.run_id,
-        code_revision=str(lineage["code_revision"]),
-        data=task.data.name,
-        data_sha256=task.data.sha256,
-        settings=run.settings,
-        training_seconds=round(run.seconds, 1),
-        parameters=parameters_of(task.build()),
-        export_bytes=packed.size(repository / variant.model / str(run.version)),
-        cores=cores(),
-    )
+    made = of_version(run, repository / variant.model / str(run.version), found, variant.path())
     _write({**recorded(variant.model), variant.name: made})
     return made
 
