@@ -35,7 +35,7 @@ $(DEBIAN)/.tried: $(INSTALLED)
 	@touch $@
 
 # each process holds TensorFlow: no more of them than cores, nor than memory has room for. A file's tests stay together
-# and share what they prepare; the files go by their names, so that none of the slow ones is the last.
+# and share what they prepare; the files go by their names: by the number of their tests, the slowest few would be left for the end.
 JOBS ?= auto
 
 .PHONY: test

@@ -159,8 +159,8 @@ def test_so_have_two_processes_that_know_no_length_before_they_run(alone, in_two
 def test_a_lost_worker_ends_the_run_on_the_other_in_one_line(lost):
     assert lost.statuses == [1, -signal.SIGKILL], lost.errors
     assert "Traceback" not in lost.errors
-    # before it TensorFlow's threads may have reported the loss themselves, past its own level of logging
-    (line,) = lost.errors[lost.errors.index("Error: ") :].splitlines()
+    # beside it TensorFlow's threads may report the loss themselves, past its own level of logging
+    (line,) = (line for line in lost.errors.splitlines() if line.startswith("Error: "))
     assert line.startswith("Error: worker 0 of 2 has lost another worker (")
     assert "`seqzoo train weather --strategy multi-worker --resume` on every worker goes on from the last" in line
     assert not lost.versions

@@ -6,34 +6,32 @@ Each model has a home of its own, SEQZOO_HOME/zoo/MODEL, in which every seed is 
 (`training.zoo.variants`).
 """
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 from models.zoo import ZOO, entry
+from training.errors import InputError
 from training.home import home
 from training.tasks.table import TASKS
 from training.zoo import variants
+from training.zoo.in_turn import in_turn
 from training.zoo.page import kept
-
-SEEDS = (0, 1, 2)  # the first is that whose weights come along
+from training.zoo.runs import SEEDS
 
 
 def main() -> None:
     """Ends at the first training that fails, with its status."""
     path, *names = sys.argv[1:]
-    for name in names or sorted(ZOO):
-        own = {**os.environ, "SEQZOO_HOME": str(home() / "zoo" / entry(name).name)}
-        trainings = [["training", name, "--seed", str(seed)] for seed in SEEDS] if name in TASKS else []
-        for module in [*trainings, ["training.zoo.record", name]]:
-            done = subprocess.run([sys.executable, "-m", *module], env=own, check=False)
-            if done.returncode:
-                sys.exit(done.returncode)
-        for variant in (each for each in variants.VARIANTS if each.model == entry(name).name):
-            status = variants.train(variant)
-            if status:
-                sys.exit(status)
+    try:
+        models = [entry(name).name for name in names or sorted(ZOO)]
+        for model in models:  # what is not there is better known before the hours than after
+            variants.check(model)
+    except InputError as error:
+        sys.exit(f"Error: {error}")
+    for model in models:
+        trainings = [["training", model, "--seed", str(seed)] for seed in SEEDS] if model in TASKS else []
+        in_turn(home() / "zoo" / model, [*trainings, ["training.zoo.record", model]])
+        variants.train(model)
     Path(path).write_text(kept(), encoding="utf-8")
 
 

@@ -106,8 +106,7 @@ def _run(found: Record) -> tuple[str, ...]:
 
 def kept() -> str:
     """The page of the records that come along."""
-    others = {model: variants.recorded(model) for model in sorted({variant.model for variant in VARIANTS})}
-    return page(all_recorded(), {model: found for model, found in others.items() if found})
+    return page(all_recorded(), variants.all_recorded())
 
 
 if __name__ == "__main__":

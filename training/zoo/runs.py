@@ -8,6 +8,7 @@ import mlflow
 from training.errors import InputError
 from training.tracking import store
 
+SEEDS = (0, 1, 2)  # of each model that is recorded; the first is that whose weights come along
 MILLISECONDS = 1e3
 
 

@@ -8,7 +8,6 @@ reach to models/weights/MODEL/variants.json. Their weights do not come along.
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,11 +18,11 @@ from training.evaluation import evaluate
 from training.export import packed
 from training.home import default_repository, home
 from training.zoo.goals import Goal
+from training.zoo.in_turn import in_turn
 from training.zoo.record import Record, of_version
-from training.zoo.runs import run_of_seed
+from training.zoo.runs import SEEDS, run_of_seed
 
 FILE = "variants.json"
-SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,9 @@ class Variant:
         return [self.model, *settings, *(["--data", str(path)] if path else []), "--seed", str(seed)]
 
 
-def _forecast(horizon: int, ridge: float, published: str = "", segment: int = 48) -> Variant:
+def _forecast(horizon: int, ridge: float, published: str = "", **more: str) -> Variant:
     """The must is what a ridge regression reaches; 3 % less error is the target, 8 % less the moonshot."""
-    settings = {"horizon": str(horizon), **({} if segment == 48 else {"segment": str(segment)})}
+    settings = {"horizon": str(horizon), **more}
     goal = Goal(ridge, round(0.97 * ridge, 3), round(0.92 * ridge, 3), published)
     return Variant("forecast", f"horizon {horizon}", "mse", goal, settings)
 
@@ -65,7 +64,7 @@ def _pronounced(language: str, file: str, goal: Goal) -> Variant:
 
 
 VARIANTS = (
-    _forecast(24, 0.310, segment=24),
+    _forecast(24, 0.310, segment="24"),
     _forecast(48, 0.342),
     _forecast(168, 0.397),
     _forecast(336, 0.426, "SegRNN .423"),
@@ -80,12 +79,21 @@ VARIANTS = (
 )  # fmt: skip
 
 
+def variants_of(model: str) -> list[Variant]:
+    """Those of one model."""
+    return [variant for variant in VARIANTS if variant.model == model]
+
+
 def recorded(model: str) -> dict[str, Record]:
     """The records of a model's variants by their name, in the order of `VARIANTS`."""
     path = packed.folder_of(model) / FILE
     found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    names = [variant.name for variant in VARIANTS if variant.model == model]
-    return {name: Record(**found[name]) for name in names if name in found}
+    return {each.name: Record(**found[each.name]) for each in variants_of(model) if each.name in found}
+
+
+def all_recorded() -> dict[str, dict[str, Record]]:
+    """Every record, by model and name."""
+    return {model: found for model in dict.fromkeys(each.model for each in VARIANTS) if (found := recorded(model))}
 
 
 def record(variant: Variant, repository: Path, seed: int = 0) -> Record:
@@ -95,42 +103,44 @@ def record(variant: Variant, repository: Path, seed: int = 0) -> Record:
     run = run_of_seed(variant.model, seed)
     found = evaluate(variant.model, repository, run.version, variant.path())
     made = of_version(run, repository / variant.model / str(run.version), found, variant.path())
-    _write({**recorded(variant.model), variant.name: made})
+    records = {**recorded(variant.model), variant.name: made}
+    ordered = {each.name: asdict(records[each.name]) for each in variants_of(variant.model) if each.name in records}
+    path = packed.folder_of(variant.model) / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return made
 
 
-def train(variant: Variant, seeds: tuple[int, ...] = SEEDS) -> int:
-    """Trains with each seed and records what came of it; the status of the process that failed, or 0."""
-    place = home() / "zoo" / f"{variant.model}, {variant.name}"
-    own = {**os.environ, "SEQZOO_HOME": str(place)}
-    trainings = [["training", *variant.arguments(seed)] for seed in seeds]
-    for module in [*trainings, ["training.zoo.variants", "--record", variant.model, variant.name]]:
-        done = subprocess.run([sys.executable, "-m", *module], env=own, check=False)
-        if done.returncode:
-            return done.returncode
-    return 0
+def check(model: str) -> None:
+    """Raises InputError where the data of a variant are not there."""
+    for variant in variants_of(model):
+        variant.path()
 
 
-def _write(records: Mapping[str, Record]) -> None:
-    model = next(iter(records.values())).model
-    path = packed.folder_of(model) / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ordered = {v.name: asdict(records[v.name]) for v in VARIANTS if v.model == model and v.name in records}
-    path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def train(model: str) -> None:
+    """Trains each variant of a model with each seed and records what came of it; ends at the first that fails."""
+    for variant in variants_of(model):
+        trainings = [["training", *variant.arguments(seed)] for seed in SEEDS]
+        place = home() / "zoo" / f"{model}, {variant.name}"
+        in_turn(place, [*trainings, ["training.zoo.variants", "--record", model, variant.name]])
 
 
 def main() -> None:
     """Trains all variants of the named models, or records the one that is named after --record."""
-    if sys.argv[1:2] == ["--record"]:
-        model, name = sys.argv[2:]
-        (variant,) = (each for each in VARIANTS if (each.model, each.name) == (model, name))
-        print(f"{model}, {name}: {variant.metric} {record(variant, default_repository()).figures[variant.metric]:.4f}")
-        return
-    named = sys.argv[1:] or sorted({variant.model for variant in VARIANTS})
-    for variant in (each for each in VARIANTS if each.model in named):
-        status = train(variant)
-        if status:
-            sys.exit(status)
+    try:
+        if sys.argv[1:2] == ["--record"]:
+            model, name = sys.argv[2:]
+            (variant,) = (each for each in variants_of(model) if each.name == name)
+            made = record(variant, default_repository())
+            print(f"{model}, {name}: {variant.metric} {made.figures[variant.metric]:.4f}")
+            return
+        models = sys.argv[1:] or list(dict.fromkeys(each.model for each in VARIANTS))
+        for model in models:
+            check(model)
+        for model in models:
+            train(model)
+    except InputError as error:
+        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":
