@@ -22,7 +22,9 @@ class Grpc:
     """The stock stubs on one channel."""
 
     def __init__(self, address):
-        self.channel = grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)])
+        # a pool of its own: in the common one, a second server at one address waits out the backoff of the first's end
+        options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        self.channel = grpc.insecure_channel(address, options)
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.model = model_service_pb2_grpc.ModelServiceStub(self.channel)
 

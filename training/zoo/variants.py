@@ -7,12 +7,13 @@ reach to models/weights/MODEL/variants.json. Their weights do not come along.
 """
 
 import json
-import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
+from training.datasets import sigmorphon2021
 from training.errors import InputError
 from training.evaluation import evaluate
 from training.export import packed
@@ -27,23 +28,18 @@ FILE = "variants.json"
 
 @dataclass(frozen=True)
 class Variant:
-    """settings: what `--set` changes. data: what `--data` names, below SEQZOO_DATA; empty: the model's own."""
+    """settings: what `--set` changes. locate: finds what `--data` names; None: the model's own data."""
 
     model: str
     name: str  # as the page calls it
     metric: str
     goal: Goal
     settings: Mapping[str, str] = field(default_factory=dict)
-    data: str = ""
+    locate: Callable[[], Path] | None = None
 
     def path(self) -> Path | None:
-        """Where the data lie. Raises InputError where SEQZOO_DATA does not hold them."""
-        if not self.data:
-            return None
-        path = Path(os.environ.get("SEQZOO_DATA", "")) / self.data
-        if not path.is_file():
-            raise InputError(f"{self.model}, {self.name}: found no {path}; SEQZOO_DATA must name its folder.")
-        return path
+        """Where the data lie, downloaded where they are not here. Raises InputError where they cannot be had."""
+        return self.locate and self.locate()
 
     def arguments(self, seed: int) -> list[str]:
         """Those of `seqzoo train`."""
@@ -59,8 +55,8 @@ def _forecast(horizon: int, ridge: float, published: str = "", **more: str) -> V
     return Variant("forecast", f"horizon {horizon}", "mse", goal, settings)
 
 
-def _pronounced(language: str, file: str, goal: Goal) -> Variant:
-    return Variant("g2p", language, "word_error_rate", goal, data=f"g2p-sigmorphon2021/{file}_train.tsv")
+def _pronounced(language: str, code: str, goal: Goal) -> Variant:
+    return Variant("g2p", language, "word_error_rate", goal, locate=partial(sigmorphon2021.locate, code))
 
 
 VARIANTS = (
@@ -112,7 +108,7 @@ def record(variant: Variant, repository: Path, seed: int = 0) -> Record:
 
 
 def check(model: str) -> None:
-    """Raises InputError where the data of a variant are not there."""
+    """Raises InputError where the data of a variant cannot be had."""
     for variant in variants_of(model):
         variant.path()
 

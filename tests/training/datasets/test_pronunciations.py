@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from tests.training.datasets.shared_data import SHARED
-from training.datasets import pronunciations
+from training.datasets import pronunciations, sigmorphon2021
 from training.errors import InputError
 
 
@@ -24,11 +24,20 @@ def test_cmudict_has_the_parts_of_g2p_seq2seq_without_stress(monkeypatch):
 
 
 @pytest.mark.skipif(not (SHARED / "g2p-sigmorphon2021").is_dir(), reason="SEQZOO_DATA names no SIGMORPHON data")
-def test_a_training_file_of_sigmorphon_stands_for_the_parts_beside_it():
-    words = pronunciations.read(SHARED / "g2p-sigmorphon2021" / "dut_train.tsv")
+@pytest.mark.parametrize("language", sigmorphon2021.FILES)
+def test_a_training_file_of_sigmorphon_stands_for_the_parts_beside_it(language, monkeypatch):
+    monkeypatch.setenv("SEQZOO_DATA", str(SHARED))
+    words = pronunciations.read(sigmorphon2021.locate(language))
     assert [len(part) for part in (words.train, words.validation, words.test)] == [8000, 1000, 1000]
-    assert words.train[2][:2] == ("aalten", (("aː", "l", "t", "ə", "n"),))
+    if language == "dut":
+        assert words.train[2][:2] == ("aalten", (("aː", "l", "t", "ə", "n"),))
     assert words.rule == "split as given: train 8,000, validation 1,000, test 1,000 words"
+
+
+def test_each_file_of_sigmorphon_has_its_own_address():
+    files = [file for parts in sigmorphon2021.FILES.values() for file in parts]
+    assert len({file.url for file in files}) == len({file.sha256 for file in files}) == 9
+    assert all(file.url.endswith(f"/data/medium/{file.name}") for file in files)
 
 
 def dictionary(folder, entries):

@@ -1,7 +1,11 @@
 """Models with other settings or data: what is trained, and that the record is what the exported version reaches."""
 
+import hashlib
+from dataclasses import replace
+
 import pytest
 
+from training.datasets import sigmorphon2021
 from training.errors import InputError
 from training.evaluation import evaluate
 from training.export import packed
@@ -31,7 +35,7 @@ def test_the_record_holds_the_figures_of_the_exported_version(trained, seqzoo_ho
 def test_its_settings_are_settings_of_the_model_and_differ_from_its_own(variant):
     run = task_module(variant.model).RUN
     changed = with_settings(run, variant.settings)
-    assert changed != run or variant.data
+    assert changed != run or variant.locate
 
 
 def test_its_arguments_are_those_of_the_command(monkeypatch, tmp_path):
@@ -40,12 +44,21 @@ def test_its_arguments_are_those_of_the_command(monkeypatch, tmp_path):
         "forecast", "--set", "target=OT", "--set", "horizon=24", "--set", "segment=24", "--seed", "2",
     ]  # fmt: skip
     dutch = next(variant for variant in VARIANTS if variant.name == "Dutch")
+    contents = {file: str(file).encode() for file in sigmorphon2021.FILES["dut"]}
+    files = tuple(
+        replace(file, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        for file, content in contents.items()
+    )
+    monkeypatch.setitem(sigmorphon2021.FILES, "dut", files)
+    for file in files:
+        (tmp_path / file.data_set).mkdir(exist_ok=True)
+        (tmp_path / str(file)).write_bytes(str(file).encode())
     monkeypatch.setenv("SEQZOO_DATA", str(tmp_path))
-    with pytest.raises(InputError, match=r"g2p, Dutch: found no .*dut_train\.tsv; SEQZOO_DATA must name its folder"):
-        dutch.arguments(0)
-    (tmp_path / "g2p-sigmorphon2021").mkdir()
-    (tmp_path / dutch.data).touch()
-    assert dutch.arguments(0) == ["g2p", "--data", str(tmp_path / dutch.data), "--seed", "0"]
+    train = tmp_path / "g2p-sigmorphon2021" / "dut_train.tsv"
+    assert dutch.arguments(0) == ["g2p", "--data", str(train), "--seed", "0"]
+    train.write_bytes(b"another")
+    with pytest.raises(InputError, match=r"dut_train\.tsv has 7 bytes with sha256 .*; expected .*Replace it by"):
+        variants.check("g2p")
 
 
 def test_a_target_is_further_than_a_must():
