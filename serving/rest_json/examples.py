@@ -47,8 +47,15 @@ def _example(value: Any) -> Any:
         feature = feature_pb2.Feature()
         for item in content if isinstance(content, list) else [content]:
             _add(feature, name, item)
-        example.features.feature[name].CopyFrom(feature)
+        if _is_text(name):
+            example.features.feature[name].CopyFrom(feature)
     return example
+
+
+def _is_text(name: str) -> bool:
+    """Whether a feature may have this name. One that is not UTF-8, which no protobuf message holds in Python, is what
+    a feature is that the model does not ask for: passed over."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _add(feature: Any, name: str, value: Any) -> None:

@@ -55,6 +55,11 @@ def test_of_a_repeated_feature_the_last_counts():
     assert features('{"examples": [{"x": 1, "x": [2.5]}]}') == {"x": ("float_list", [2.5])}
 
 
+def test_a_feature_whose_name_is_not_utf_8_is_passed_over():
+    assert features(b'{"examples": [{"\x80": [1.5], "x": 2, "\xed\xa0\x80": "a"}]}') == {"x": ("int64_list", [2])}
+    assert refused(b'{"examples": [{"\x80": null}]}').endswith("has element with unexpected JSON type: Null")
+
+
 def test_a_context_comes_beside_the_examples():
     expected = """
         example_list_with_context {
