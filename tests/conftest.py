@@ -20,6 +20,21 @@ def seqzoo_home(tmp_path, monkeypatch):
     return home
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """One small training in its own home: (home, what the pipeline returned, the lines it said)."""
+    from tests.training import small
+    from training.pipeline import train
+    from training.run import with_settings
+    from training.tasks import weather
+
+    home, said = tmp_path_factory.mktemp("trained"), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQZOO_HOME", str(home))
+        result = train(with_settings(weather.RUN, small.SMALL), home / "repository", say=said.append)
+    return home, result, said
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_graphs_of_other_files():
     """What a file of tests traces may go when it is done: a process that runs all would need many gigabytes."""

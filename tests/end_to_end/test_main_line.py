@@ -28,6 +28,7 @@ from training.run import with_settings
 from training.tasks import weather as weather_task
 
 START_SECONDS = 90
+PAUSE = 0.02  # between requests that go on beside a training, which wants the cores too
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_a_wrong_length_is_the_callers_error_and_says_what_is_right(line):
 
 def test_the_cook_is_served_from_where_it_was_exported(line, tmp_path):
     home, *_ = line
-    done = small.run(small.command("export", "cook", "--repository", str(tmp_path)), home)
+    done = small.here(home, "export", "cook", "--repository", str(tmp_path))
     assert done.returncode == 0, done.stderr
     grpc_port, rest_port = free_ports(2)
     flags = [f"--port={grpc_port}", f"--rest_api_port={rest_port}", "--model_name=cook"]
@@ -162,14 +163,14 @@ def test_the_next_version_takes_over_with_requests_running_and_none_failing(line
     versions, failures, answers = [], [], []
 
     def ask_grpc():
-        while not stop.is_set():
+        while not stop.wait(PAUSE):
             try:
                 versions.append(over_grpc(address, inputs, "serving_default").model_spec.version.value)
             except Exception as error:
                 failures.append(error)
 
     def ask_http():
-        while not stop.is_set():
+        while not stop.wait(PAUSE):
             try:
                 answers.append(float(over_http(url, inputs, "serving_default")["temp_max"][0]))
             except Exception as error:

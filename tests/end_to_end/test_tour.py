@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -14,10 +15,19 @@ from tests.training import small
 SECONDS = 240
 
 
-def tour(*options, home):
+SHORT = """
+from seqzoo.command import main
+from training.run import with_settings
+from training.tasks import weather
+weather.RUN = with_settings(weather.RUN, {"epochs": "2"})
+main()
+"""
+
+
+def tour(command, home):
     return subprocess.Popen(
-        small.command("tour", *options), env=small.environment(home, PYTHONUNBUFFERED="1"), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command, env=small.environment(home, PYTHONUNBUFFERED="1"), text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
@@ -25,7 +35,7 @@ def test_once_goes_the_whole_way_and_ends_with_status_0(tmp_path):
     with socket.socket() as taken:  # as if another server had the port
         taken.bind(("0.0.0.0", 0 if in_use(8501) else 8501))
         taken.listen()
-        process = tour("--once", home=tmp_path)
+        process = tour(small.command("tour", "--once"), tmp_path)
         output, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, output
     assert re.search(r"Port 8501 is taken; HTTP uses \d+ instead\.", output)
@@ -50,7 +60,7 @@ def in_use(port):
 
 
 def test_it_stays_until_ctrl_c_and_its_curl_line_works_as_printed(tmp_path):
-    process = tour(home=tmp_path)
+    process = tour([sys.executable, "-c", SHORT, "tour"], tmp_path)
     lines = []
     try:
         for line in process.stdout:

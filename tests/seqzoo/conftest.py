@@ -1,3 +1,3 @@
-from tests.training.conftest import trained
+from tests.training.conftest import tables_made_once
 
-__all__ = ["trained"]
+__all__ = ["tables_made_once"]

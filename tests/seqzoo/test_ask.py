@@ -20,7 +20,7 @@ WEEK = '{"weather": [["rainy", "sunny"]], "first_dish": ["pie"]}'
 def served(tmp_path_factory):
     """`seqzoo serve` on a home that holds the cook: (home, gRPC port, HTTP port)."""
     home = tmp_path_factory.mktemp("home")
-    exported = small.run(small.command("export", "cook", "--repository", str(home / "repository")), home)
+    exported = small.here(home, "export", "cook", "--repository", str(home / "repository"))
     assert exported.returncode == 0, exported.stderr
     grpc_port, rest_port = free_ports(2)
     command = small.command("serve", "cook", f"--port={grpc_port}", f"--rest_api_port={rest_port}")
@@ -42,8 +42,8 @@ def addresses(served):
 
 
 def test_both_faces_answer_as_json(served):
-    for url in addresses(served):
-        done = small.run(small.command("ask", "cook", "--url", url, "--inputs", WEEK), served[0])
+    over_grpc, over_http = (["ask", "cook", "--url", url, "--inputs", WEEK] for url in addresses(served))
+    for done in (small.run(small.command(*over_grpc), served[0]), small.here(served[0], *over_http)):
         assert json.loads(done.stdout) == {"dish": [["burger", "burger"]]}, done.stderr
 
 

@@ -177,8 +177,7 @@ def cpu_seconds(process):
     return sum(psutil.Process(process.popen.pid).cpu_times()[:2])
 
 
-@pytest.mark.parametrize("batching", [[], ["--enable_batching"]], ids=["alone", "batched"])
-@pytest.mark.parametrize("face", ["grpc", "rest"])
+@pytest.mark.parametrize(("face", "batching"), [("grpc", []), ("rest", ["--enable_batching"])])
 def test_a_run_that_does_not_end_does_not_hold_up_the_end_for_longer_than_the_grace_time(run, tmp_path, face, batching):
     exports.rows_of_steps(tmp_path / "slow" / "1")
     grpc_port, rest_port = free_ports()

@@ -1,23 +1,30 @@
+import shutil
+
 import mlflow
 import pytest
 
-from tests.training import small
-from training.pipeline import train
-from training.run import with_settings
-from training.tasks import weather as weather_task
+from training.home import home
 from training.tracking import store
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """One small training in its own home: (home, what the pipeline returned, the lines it said)."""
-    home = tmp_path_factory.mktemp("trained")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("SEQZOO_HOME", str(home))
-    said: list[str] = []
-    result = train(with_settings(weather_task.RUN, small.SMALL), home / "repository", say=said.append)
+@pytest.fixture(autouse=True, scope="session")
+def tables_made_once(tmp_path_factory):
+    """New stores of this process are copies of one: MLflow needs seconds to make its tables."""
+    make, patch = store._make_tables, pytest.MonkeyPatch()
+    with patch.context() as at:
+        at.setenv("SEQZOO_HOME", str(tmp_path_factory.mktemp("tables")))
+        store.connect()
+        empty = home() / "mlflow.db"
+
+    def copied():
+        home().mkdir(parents=True, exist_ok=True)
+        if not (home() / "mlflow.db").exists():
+            shutil.copy(empty, home())
+        make()
+
+    patch.setattr(store, "_make_tables", copied)
+    yield
     patch.undo()
-    return home, result, said
 
 
 @pytest.fixture

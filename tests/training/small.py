@@ -17,10 +17,15 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "seqzoo", *arguments]
 
 
+def train_arguments(seed: int = 0, **settings: str) -> list[str]:
+    """Those of `seqzoo train weather` with small settings, or others."""
+    texts = [f"--set={name}={value}" for name, value in {**SMALL, **settings}.items()]
+    return ["train", "weather", f"--seed={seed}", *texts]
+
+
 def train_command(seed: int = 0, **settings: str) -> list[str]:
     """`seqzoo train weather` with small settings, or others."""
-    texts = [f"--set={name}={value}" for name, value in {**SMALL, **settings}.items()]
-    return command("train", "weather", f"--seed={seed}", *texts)
+    return command(*train_arguments(seed, **settings))
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -113,21 +113,35 @@ def test_the_card_of_the_version_has_its_figures(trained):
     assert "| ridge |" in card
 
 
-def test_one_seed_gives_one_result_to_the_last_digit_and_a_second_version(tmp_path):
-    outputs = [small.run(small.train_command(seed=4), tmp_path / str(i)) for i in range(2)]
-    figures = [[line for line in o.stdout.splitlines() if "weather test_" in line or "epoch" in line] for o in outputs]
-    figures = [[re.sub(r"\s+\d+ s left", "", line) for line in lines] for lines in figures]
-    assert all(o.returncode == 0 for o in outputs), outputs[0].stderr
-    assert figures[0] == figures[1]
-    assert len(figures[0]) == 5
+SETTINGS = {"epochs": "6"}
 
 
-def test_an_interrupted_training_is_marked_killed_and_resumes_to_the_undisturbed_end(tmp_path, monkeypatch):
-    settings = {"epochs": "6"}
-    undisturbed = small.run(small.train_command(**settings), tmp_path / "undisturbed")
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A training of six epochs, in a process of its own."""
+    done = small.run(small.train_command(**SETTINGS), tmp_path_factory.mktemp("undisturbed"))
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def figures_of(done):
+    """Each epoch and each test figure as it was said, but for the time that is left."""
+    lines = [line for line in done.stdout.splitlines() if "weather test_" in line or "epoch" in line]
+    return [re.sub(r"\s+\d+ s left", "", line) for line in lines]
+
+
+def test_one_seed_gives_one_result_to_the_last_digit(undisturbed, tmp_path):
+    again = small.here(tmp_path, *small.train_arguments(**SETTINGS))
+    assert figures_of(again) == figures_of(undisturbed)
+    assert len(figures_of(again)) == 9
+
+
+def test_an_interrupted_training_is_marked_killed_and_resumes_to_the_undisturbed_end(
+    undisturbed, tmp_path, monkeypatch
+):
     home = tmp_path / "interrupted"
     process = subprocess.Popen(
-        small.train_command(**settings), env=small.environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        small.train_command(**SETTINGS), env=small.environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
     for line in process.stdout:
@@ -144,7 +158,7 @@ def test_an_interrupted_training_is_marked_killed_and_resumes_to_the_undisturbed
     assert mlflow.get_run(progress.run_id).info.status == "KILLED"
     assert not repositories.versions(home / "repository", "weather")
 
-    resumed = small.run([*small.train_command(**settings), "--resume"], home)
+    resumed = small.run([*small.train_command(**SETTINGS), "--resume"], home)
     assert resumed.returncode == 0, resumed.stderr
     ends = [[line for line in o.stdout.splitlines() if "weather test_" in line] for o in (undisturbed, resumed)]
     assert ends[0] == ends[1]
@@ -212,9 +226,10 @@ def test_resuming_what_never_began_says_so(seqzoo_home):
     assert "train without --resume" in line
 
 
-def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(seqzoo_home):
+def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(seqzoo_home, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     began = time.monotonic()
-    done = small.run(small.train_command(), seqzoo_home, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    done = small.here(seqzoo_home, *small.train_arguments())
     small.assert_one_line_error(done, "MLFLOW_TRACKING_URI=http://127.0.0.1:9 does not answer", "unset the variable")
     assert "epoch" not in done.stdout
     assert not (seqzoo_home / "repository").exists()

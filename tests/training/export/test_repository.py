@@ -109,7 +109,8 @@ runpy.run_module("seqzoo", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("moment", ["begun", "written"])
 def test_kill_9_in_an_export_leaves_no_half_version_and_the_next_export_succeeds(tmp_path, moment):
-    arguments = small.command("export", "cook", "--repository", str(tmp_path / "models"))
+    export = ["export", "cook", "--repository", str(tmp_path / "models")]
+    arguments = small.command(*export)
     environment = small.environment(tmp_path / "home")
     if moment == "written":  # too short a moment to be met from outside
         killed = [arguments[0], "-c", KILLED_AT_PUBLISH, *arguments[3:]]
@@ -125,7 +126,7 @@ def test_kill_9_in_an_export_leaves_no_half_version_and_the_next_export_succeeds
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert repositories.versions(tmp_path / "models", "cook") == []
-    done = small.run(arguments, tmp_path / "home")
+    done = small.here(tmp_path / "home", *export)
     assert done.returncode == 0, done.stderr
     assert repositories.versions(tmp_path / "models", "cook") == [1]
     assert done.stdout.strip() == str(tmp_path / "models" / "cook" / "1")
