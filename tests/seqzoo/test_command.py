@@ -92,7 +92,7 @@ def test_data_that_cannot_be_used_is_one_line_and_nothing_is_written(text, parts
 
 def test_evaluate_shows_the_figures_that_the_training_logged(trained):
     home, result, _ = trained
-    done = small.run(small.command("evaluate", "weather", "--repository", str(home / "repository")), home)
+    done = small.here(home, "evaluate", "weather", "--repository", str(home / "repository"))
     assert done.returncode == 0, done.stderr
     for metric, value in result.test.items():
         assert f"weather test_{metric} {value:.4f}" in done.stdout

@@ -1,4 +1,4 @@
-"""What TF_CONFIG must say; workers that train together are in `test_shared`."""
+"""What TF_CONFIG must say; workers that train together are in `end_to_end/test_shared.py`."""
 
 import json
 

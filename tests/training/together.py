@@ -1,4 +1,4 @@
-"""What each process of `test_shared` does that trains together with another, or has two devices.
+"""What each process of `tests/end_to_end/test_shared.py` does that trains together with another, or has two devices.
 
     python -m tests.training.together mirrored|multi-worker FOLDER [ARGUMENT ...]
 
