@@ -28,8 +28,8 @@ SETTINGS: dict[str, dict[str, str]] = {  # by entry whose network is too large f
     "char-lm": {"embedding": "4", "units": "8", "batch_size": "4", "unroll_steps": "16"},
     "forecast": {"look_back": "24", "segment": "12", "horizon": "24", "units": "8", "batch_size": "8"},
     "g2p": {"embedding": "4", "encoder_units": "4", "decoder_units": "8"},
-    "tagger": {"word_units": "8", "spelling_units": "8", "units": "8"},
-    "word-lm": {"units": "8", "batch_size": "4", "unroll_steps": "16"},
+    "tagger": {"word_units": "8", "spelling_units": "8", "units": "8", "layers": "1"},
+    "word-lm": {"units": "8", "layers": "1", "batch_size": "4", "unroll_steps": "16"},  # char-lm has two
 }
 
 

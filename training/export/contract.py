@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 Tensor = tuple[np.dtype[Any], tuple[int, ...], str]
 
@@ -20,12 +21,14 @@ class SignatureTensors:
 
 def signature_tensors(folder: Path, signature: str = "serving_default") -> SignatureTensors:
     """What the signature takes and gives, read from the SavedModel's own description."""
-    call = tf.saved_model.load(str(folder)).signatures[signature]
-    inputs = [_described(name, spec) for name, spec in sorted(call.structured_input_signature[1].items())]
-    outputs = [_described(name, spec) for name, spec in sorted(call.structured_outputs.items())]
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    call = saved.meta_graphs[0].signature_def[signature]
+    inputs = [_described(name, info) for name, info in sorted(call.inputs.items())]
+    outputs = [_described(name, info) for name, info in sorted(call.outputs.items())]
     return SignatureTensors(inputs, outputs)
 
 
-def _described(name: str, spec: tf.TensorSpec) -> Tensor:
-    dtype = np.dtype(object) if spec.dtype == tf.string else np.dtype(spec.dtype.as_numpy_dtype)
-    return dtype, tuple(-1 if size is None else size for size in spec.shape), name
+def _described(name: str, info: Any) -> Tensor:
+    of_tensor = tf.as_dtype(info.dtype)
+    dtype = np.dtype(object) if of_tensor == tf.string else np.dtype(of_tensor.as_numpy_dtype)
+    return dtype, tuple(size.size for size in info.tensor_shape.dim), name

@@ -37,10 +37,12 @@ def write(
     """Writes the SavedModel of a Keras model and its signatures (tf.functions of named tensors) into a new folder.
 
     Of `model.tables`, where it has them, the look-up tables go along. warmup: one request for each signature, as arrays
-    by input alias. Raises OSError or a TensorFlow error when the
-    disk refuses; the folder is then incomplete and must not be published."""
+    by input alias. The way back through a recurrence stays behind: what is loaded answers, but cannot be
+    differentiated. Raises OSError or a TensorFlow error when the disk refuses; the folder is then incomplete and must
+    not be published."""
     exported = _Exported([v.value for v in model.variables], list(getattr(model, "tables", ())))
-    tf.saved_model.save(exported, str(folder), signatures=dict(signatures))
+    no_way_back = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # most of the file and of the time
+    tf.saved_model.save(exported, str(folder), signatures=dict(signatures), options=no_way_back)
     extra = folder / "assets.extra"
     extra.mkdir()
     write_warmup(extra / "tf_serving_warmup_requests", model.name, warmup)

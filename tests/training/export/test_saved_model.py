@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +15,10 @@ from tensorflow_serving.apis import prediction_log_pb2
 from models.zoo import ZOO, entry
 from models.zoo.weather import COLUMNS
 from tests.training import small
-from tests.training.untrained import untrained
-from training.evaluation import exported as of_saved_model
+from tests.training.untrained import Untrained, untrained
 from training.export import packed
 from training.export.command import export
+from training.export.contract import signature_tensors
 from training.export.saved_model import write
 from training.pipeline import in_memory
 from training.tasks import weather as weather_task
@@ -94,34 +97,45 @@ def test_states_go_in_and_out_under_one_alias_with_one_shape(weather):
         assert inputs[name].shape.as_list() == outputs[name].shape.as_list() == [None, 16]
 
 
+@dataclass(frozen=True)
+class Exported:
+    """A version's folder, loaded once; of a trained entry also its task and network, which are before training."""
+
+    name: str
+    folder: Path
+    loaded: Any
+    made: Untrained | None
+
+
+TRAINED = [name for name in TASKS if name != "weather"]
+ENTRIES = [*TRAINED, *(name for name in ZOO if name not in TRAINED)]
+
+
 @pytest.fixture(scope="module")
-def folders(weather):
-    """Entry -> its exported folder, of those that are there: to build and export one takes seconds and much memory."""
-    return {"weather": weather[1]}
+def exported(request, weather, tmp_path_factory):
+    """An entry of the zoo: one at a time, to build and export one takes seconds and much memory."""
+    name, made = request.param, None
+    if name == "weather":
+        folder = weather[1]
+    elif name in TASKS:
+        made = untrained(name, tmp_path_factory.mktemp(name))
+        folder = made.folder
+    else:
+        folder = export(name, tmp_path_factory.mktemp("zoo"))
+    return Exported(name, folder, tf.saved_model.load(str(folder)), made)
 
 
-@pytest.fixture(scope="module", params=[name for name in TASKS if name != "weather"])
-def made(request, folders, tmp_path_factory):
-    """Each trained entry before training, in memory and exported."""
-    found = untrained(request.param, tmp_path_factory.mktemp(request.param))
-    folders[request.param] = found.folder
-    return found
+of_every_entry = pytest.mark.parametrize("exported", ENTRIES, indirect=True, scope="module")
+of_trained_entries = pytest.mark.parametrize("exported", TRAINED, indirect=True, scope="module")
 
 
-@pytest.fixture(scope="module", params=ZOO)
-def exported(request, folders, tmp_path_factory):
-    """The exported folder of each entry of the zoo."""
-    name = request.param
-    if name not in folders and name in TASKS:
-        folders[name] = untrained(name, tmp_path_factory.mktemp(name)).folder
-    return name, folders.get(name) or export(name, tmp_path_factory.mktemp("zoo"))
-
-
-def test_every_trained_entry_answers_its_own_examples_as_in_memory(made):
-    assert set(made.signatures) == set(made.task.examples())
+@of_trained_entries
+def test_every_trained_entry_answers_its_own_examples_as_in_memory(exported):
+    made = exported.made
+    assert set(exported.loaded.signatures) == set(made.signatures) == set(made.task.examples())
     for signature, inputs in made.task.examples().items():
         expected = in_memory(made.signatures[signature])(inputs)
-        answered = of_saved_model(made.folder, signature)(inputs)
+        answered = answer(exported.loaded.signatures[signature], inputs)
         assert set(answered) == set(expected)
         for alias, value in expected.items():
             if value.dtype == object:
@@ -130,7 +144,15 @@ def test_every_trained_entry_answers_its_own_examples_as_in_memory(made):
                 np.testing.assert_allclose(answered[alias], value, rtol=1e-5, atol=1e-5)
 
 
-def test_packed_and_unpacked_in_full_precision_graph_and_variables_are_the_same(made, tmp_path):
+def answer(call, inputs):
+    """Of a loaded signature, as arrays to arrays."""
+    given = {name: tf.constant(inputs[name], spec.dtype) for name, spec in call.structured_input_signature[1].items()}
+    return {name: value.numpy() for name, value in call(**given).items()}
+
+
+@of_trained_entries
+def test_packed_and_unpacked_in_full_precision_graph_and_variables_are_the_same(exported, tmp_path):
+    made = exported.made
     packed.pack(made.folder, tmp_path / "packed", half=False)
     packed.unpack(tmp_path / "packed", tmp_path / "1")
     assert (tmp_path / "1/saved_model.pb").read_bytes() == (made.folder / "saved_model.pb").read_bytes()
@@ -140,7 +162,9 @@ def test_packed_and_unpacked_in_full_precision_graph_and_variables_are_the_same(
         np.testing.assert_array_equal(after.get_tensor(name), before.get_tensor(name))
 
 
-def test_figures_counted_by_example_are_those_of_the_whole(made):
+@of_trained_entries
+def test_figures_counted_by_example_are_those_of_the_whole(exported):
+    made = exported.made
     if not isinstance(made.task, CountsEachExample):
         pytest.skip("the task has no intervals")
     predict = in_memory(made.signatures[entry(made.task.run.model).evaluated])
@@ -157,39 +181,56 @@ def nodes(folder):
         yield from function.node_def
 
 
-def test_nothing_in_it_is_compiled_or_calls_python(exported):
-    _, folder = exported
-    for node in nodes(folder):
+@of_every_entry
+def test_nothing_in_it_is_compiled_or_calls_python_or_goes_back(exported):
+    for node in nodes(exported.folder):
         assert node.op not in ("PyFunc", "EagerPyFunc", "PyFuncStateless")
         assert not node.attr["_XlaMustCompile"].b
-    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    for function in saved.meta_graphs[0].graph_def.library.function:
+    saved = saved_model_pb2.SavedModel.FromString((exported.folder / "saved_model.pb").read_bytes())
+    library = saved.meta_graphs[0].graph_def.library
+    assert not library.registered_gradients
+    for function in library.function:
         assert not function.attr["_XlaMustCompile"].b
 
 
+@of_every_entry
 def test_batch_and_time_are_free_in_every_signature(exported):
-    _, folder = exported
-    for call in tf.saved_model.load(str(folder)).signatures.values():
+    for call in exported.loaded.signatures.values():
         for name, spec in call.structured_input_signature[1].items():
             timeless = name.startswith("state_") or name == "x"  # xor's x has no time
             free = 1 if timeless else min(2, len(spec.shape))
             assert spec.shape[:free].as_list() == [None] * free, name
 
 
+@of_every_entry
+def test_its_description_has_the_names_types_and_shapes_of_each_signature(exported):
+    for name, call in exported.loaded.signatures.items():
+        described = signature_tensors(exported.folder, name)
+        for tensors, specs in (
+            (described.inputs, call.structured_input_signature[1]),
+            (described.outputs, call.structured_outputs),
+        ):
+            assert [alias for _, _, alias in tensors] == sorted(specs)
+            for dtype, shape, alias in tensors:
+                assert dtype == specs[alias].dtype.as_numpy_dtype
+                assert shape == tuple(-1 if size is None else size for size in specs[alias].shape)
+
+
+@of_every_entry
 def test_warm_up_has_one_request_for_each_signature_and_each_runs(exported):
-    name, folder = exported
-    loaded = tf.saved_model.load(str(folder))
-    records = tf.data.TFRecordDataset(str(folder / "assets.extra" / "tf_serving_warmup_requests"))
+    records = tf.data.TFRecordDataset(str(exported.folder / "assets.extra" / "tf_serving_warmup_requests"))
     asked = []
     for record in records.as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        assert request.model_spec.name == name
+        assert request.model_spec.name == exported.name
         asked.append(request.model_spec.signature_name)
-        loaded.signatures[asked[-1]](**{k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()})
-    assert sorted(asked) == sorted(loaded.signatures)
+        given = {name: tf.constant(tf.make_ndarray(value)) for name, value in request.inputs.items()}
+        exported.loaded.signatures[asked[-1]](**given)
+    assert sorted(asked) == sorted(exported.loaded.signatures)
 
 
+@of_every_entry
 def test_card_and_lineage_go_along(exported):
-    name, folder = exported
-    assert (folder / "assets.extra" / "model_card.md").read_text().startswith(f"# {name}\n")
-    assert (folder / "assets.extra" / "lineage.json").read_text().startswith("{")
+    extra = exported.folder / "assets.extra"
+    assert (extra / "model_card.md").read_text().startswith(f"# {exported.name}\n")
+    assert (extra / "lineage.json").read_text().startswith("{")
