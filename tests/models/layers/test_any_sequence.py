@@ -41,7 +41,7 @@ def cases(draw):
     return Case(batch, steps, valid, *map(draw, drawn), options)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(case=cases())
 @pytest.mark.parametrize("form", FORMS)
 def test_every_engine_gives_what_keras_and_the_slides_give(form, case):

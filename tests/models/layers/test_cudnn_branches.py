@@ -8,6 +8,7 @@ from tensorflow.python.framework.function_def_to_graph import function_def_to_gr
 from models.layers.engines.cudnn import Gpu
 from models.layers.engines.cudnn_weights import CUDNN_FORMS
 from models.layers.equations.lstm import lstm_step
+from tests.models.layers.peers import by_turns, parametrize
 from tests.models.layers.test_cudnn import KERNELS, built, nodes_by_branch
 
 UNITS = 4
@@ -96,8 +97,7 @@ def branches(graph_def):
     return [[[(out.dtype, out.shape) for out in branch.outputs] for branch in choice] for choice in graphs]
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@parametrize(("Layer", "masked", "dtype"), by_turns([False, True], ["float32", "float64"]))
 def test_both_branches_of_an_exported_graph_give_tensors_of_the_same_kinds_and_shapes(Layer, masked, dtype, tmp_path):
     layer = built(Layer, dtype=dtype)
     spec = [tf.TensorSpec([None, None, 3], dtype, "x"), tf.TensorSpec([None], tf.int32, "lengths")]

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from models.layers import GRU, LSTM, VanillaRNN, engines
+from tests.models.layers.peers import by_turns, parametrize
 
 
 def test_weights_move_between_our_layer_and_that_of_keras_in_both_directions(Layer, Peer, rng, distinct):
@@ -146,7 +147,7 @@ def test_unrolled_steps_give_what_the_loop_gives(Layer, rng, distinct):
     np.testing.assert_allclose(unrolled(inputs, mask=mask), loop(inputs, mask=mask), atol=1e-6)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True, "auto"])
+@parametrize(("Layer", "jit_compile"), by_turns(["auto", False, True]))
 def test_fit_trains_the_layer(Layer, jit_compile, rng):
     keras.utils.set_random_seed(0)
     inputs = rng.normal(size=(64, 6, 2)).astype("float32")

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from models.layers import VanillaRNN, engines
+from tests.models.layers.peers import PEERS, by_turns, parametrize
 from tests.models.layers.side_by_side import (
     FEATURES,
     FORMS,
@@ -18,10 +19,10 @@ from tests.models.layers.side_by_side import (
 )
 
 BACKWARDS = {"go_backwards": True, "use_bias": False, "zero_output_for_mask": True}
+ENGINES = [("fused", {}), ("fused", BACKWARDS), ("cudnn", {})]  # cudnn has the same loops behind a choice
 CALLS = [
-    *((form, "fused", options) for form in ("LSTM", "GRU", "VanillaRNN") for options in ({}, BACKWARDS)),
-    *((form, "cudnn", {}) for form in ("LSTM", "GRU", "VanillaRNN")),  # the same loops behind a choice
-    ("GRU, reset before", "equation", {}),
+    *((layer.__qualname__, *called, masked) for layer, called, masked in by_turns(ENGINES, [False, True])),
+    *(("GRU, reset before", "equation", {}, masked) for masked in (False, True)),
 ]
 
 
@@ -32,8 +33,7 @@ def paddings(batch, steps):
     return [right, right[:, ::-1], gapped, tf.zeros([batch, steps], tf.bool)]
 
 
-@pytest.mark.parametrize("masked", [False, True], ids=["unmasked", "masked"])
-@pytest.mark.parametrize(("form", "engine", "options"), CALLS)
+@pytest.mark.parametrize(("form", "engine", "options", "masked"), CALLS)
 def test_outputs_states_and_all_gradients_of_a_training_call_are_those_of_keras(form, engine, options, masked):
     Layer, of_form = FORMS[form]
     ours, theirs = pair(Layer, engine, None, None, **of_form, **options)
@@ -93,7 +93,7 @@ def test_the_gradient_goes_through_what_dropout_left(Layer, Peer, rates):
             assert_close(call(Layer, traced, engine=engine), expected, 4e-6)
 
 
-def weights_after_fit(kind, jit_compile):
+def weights_after_fit(kind, **how):
     """Of a small model over padded sequences that starts from the same weights."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(8, 5, FEATURES)).astype("float32")
@@ -101,15 +101,15 @@ def weights_after_fit(kind, jit_compile):
     layers = [keras.layers.Masking(), kind(UNITS), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((None, FEATURES)), *layers])
     model.set_weights([rng.normal(scale=0.6, size=w.shape) for w in model.get_weights()])
-    model.compile(keras.optimizers.SGD(0.2), "mse", jit_compile=jit_compile)
+    model.compile(keras.optimizers.SGD(0.2), "mse", **how)
     before = model.get_weights()
     model.fit(inputs, inputs.sum(axis=(1, 2)), batch_size=4, epochs=2, shuffle=False, verbose=0)
     return before, model.get_weights()
 
 
-def test_fit_ends_with_the_weights_that_keras_ends_with(Layer, Peer):
+@parametrize(("Layer", "jit_compile"), by_turns(["auto", True, False]))
+def test_fit_ends_with_the_weights_that_keras_ends_with(Layer, jit_compile):
     assert engines.choose(Layer(UNITS)).name == "cudnn", "what is trained when nothing is said"
-    before, expected = weights_after_fit(Peer, jit_compile=False)
+    before, expected = weights_after_fit(PEERS[Layer], run_eagerly=True)
     assert all(np.abs(new - old).max() > 1e-2 for new, old in zip(expected, before, strict=True))
-    for jit_compile in (False, True, "auto"):
-        assert_close(weights_after_fit(Layer, jit_compile)[1], expected, 1e-5)
+    assert_close(weights_after_fit(Layer, jit_compile=jit_compile)[1], expected, 1e-5)

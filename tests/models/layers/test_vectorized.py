@@ -6,12 +6,11 @@ import logging
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
-from models.layers import LSTM
+from models.layers import GRU, LSTM, VanillaRNN
 from models.layers.engines.vectorized import vectorized
-from tests.models.layers.peers import PEERS
+from tests.models.layers.peers import PEERS, by_turns, parametrize
 
 SHAPE = (3, 3, 4, 5)  # batch, outer time, time, features
 UNKNOWN = [tf.TensorSpec([None, None, *SHAPE[2:]])]
@@ -67,16 +66,29 @@ INNER = {
 }
 
 
-@pytest.mark.parametrize(
-    ("inner", "masked"), [("layer", False), ("layer", True), ("bidirectional", False), ("model", False)]
-)
-def test_outputs_and_gradients_are_those_of_keras(Layer, inner, masked):
+def of_any_time(layer, **how):
+    """A model of the layer alone, compiled to be trained."""
+    model = keras.Sequential([keras.Input((None, *SHAPE[2:])), layer])
+    model.compile(keras.optimizers.SGD(0.1), "mse", **how)
+    return model
+
+
+CALLS = [
+    *by_turns(["layer"], [False, True], [True, False]),
+    *((LSTM, inner, False, training) for inner in ("bidirectional", "model") for training in (True, False)),
+    (GRU, "bidirectional", False, False),
+    (VanillaRNN, "model", False, True),
+]
+
+
+@parametrize(("Layer", "inner", "masked", "training"), CALLS)
+def test_outputs_and_gradients_are_those_of_keras(Layer, inner, masked, training):
     ours, theirs = pair(INNER[inner], Layer, return_sequences=True)
     mask = None
     if masked:
         mask = tf.constant(np.arange(4) < np.random.default_rng(3).integers(1, 5, size=(*SHAPE[:2], 1)))
 
-    def call(layer, inputs, training):
+    def call(layer, inputs):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = layer(inputs, mask=mask, training=training)
@@ -84,21 +96,16 @@ def test_outputs_and_gradients_are_those_of_keras(Layer, inner, masked):
         return outputs, tape.gradient(loss, [inputs, *(v.value for v in layer.trainable_variables)])
 
     inputs = tf.constant(sequences())
-    for training in (True, False):
-        graph = tf.function(lambda x, training=training: call(ours, x, training), input_signature=UNKNOWN)
-        expected = call(theirs, inputs, training)
-        for mine, its in zip(tf.nest.flatten(graph(inputs)), tf.nest.flatten(expected), strict=True):
-            np.testing.assert_allclose(mine, its, atol=2e-5)
+    results = tf.function(lambda x: call(ours, x), input_signature=UNKNOWN)(inputs)
+    for mine, its in zip(tf.nest.flatten(results), tf.nest.flatten(call(theirs, inputs)), strict=True):
+        np.testing.assert_allclose(mine, its, atol=2e-5)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@parametrize(("Layer", "jit_compile"), by_turns([False, True]))
 def test_of_arrays_fit_trains_and_predict_answers_as_with_keras(Layer, jit_compile):
     """The model takes any time; a trace of arrays knows theirs, so that nothing is vectorized here."""
-    models = []
-    for layer in pair(INNER["layer"], Layer):
-        model = keras.Sequential([keras.Input((None, *SHAPE[2:])), layer])
-        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
-        models.append(model)
+    ours, theirs = pair(INNER["layer"], Layer)
+    models = [of_any_time(ours, jit_compile=jit_compile), of_any_time(theirs, run_eagerly=True)]
     inputs = np.concatenate([sequences(), sequences(21)])
     targets = np.random.default_rng(1).normal(size=(6, 3, 4)).astype("float32")
     answers, losses = [], []
@@ -114,28 +121,28 @@ def test_of_arrays_fit_trains_and_predict_answers_as_with_keras(Layer, jit_compi
         np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
-def test_fit_and_predict_of_a_data_set_whose_time_is_unknown(Layer):
-    """Keras (3.15) fits its own layers there with no setting of `jit_compile`: what is expected is a fit of arrays."""
-    (ours, theirs), batches = pair(INNER["layer"], Layer), [sequences(), sequences(21)]
+def test_fit_and_predict_of_a_data_set_whose_time_is_unknown():
+    """Keras (3.15) fits its own layers there with no setting of `jit_compile`: what is expected is a fit of arrays.
+
+    Of the LSTM, as the gradients of each layer are held against Keras's above.
+    """
+    (ours, theirs), batches = pair(INNER["layer"], LSTM), [sequences(), sequences(21)]
     targets = list(np.random.default_rng(1).normal(size=(2, 3, 3, 4)).astype("float32"))
     unknown = (*UNKNOWN, tf.TensorSpec([None, None, 4]))
     data = tf.data.Dataset.from_generator(lambda: zip(batches, targets, strict=True), output_signature=unknown)
     data = data.apply(tf.data.experimental.assert_cardinality(2))
-    models = []
-    for layer in (ours, theirs):
-        model = keras.Sequential([keras.Input((None, *SHAPE[2:])), layer])
-        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
-        models.append(model)
+    models = [of_any_time(ours, jit_compile=False), of_any_time(theirs, run_eagerly=True)]
     mine = models[0].fit(data, epochs=2, verbose=0).history["loss"]
     arrays = (np.concatenate(batches), np.concatenate(targets))
     its = models[1].fit(*arrays, batch_size=3, epochs=2, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(mine, its, atol=1e-5)
-    np.testing.assert_allclose(*(model.predict(data, verbose=0) for model in models), atol=1e-5)
+    answers = [models[0].predict(data, verbose=0), models[1].predict(arrays[0], batch_size=3, verbose=0)]
+    np.testing.assert_allclose(*answers, atol=1e-5)
 
 
-@pytest.mark.parametrize("training", [True, False])
+@parametrize(("Layer", "training"), by_turns([True, False]))
 def test_a_jacobian_is_that_of_keras(Layer, training):
-    """Its way back is vectorized and its way there is not."""
+    """Its way back is vectorized and its way there is not; of Keras's layer neither is, nor is it traced."""
     ours, theirs = Layer(4), PEERS[Layer](4)
     inputs = tf.constant(sequences()[0])
     for layer in (ours, theirs):
@@ -143,14 +150,14 @@ def test_a_jacobian_is_that_of_keras(Layer, training):
     ours.set_weights([np.random.default_rng(7).normal(scale=0.6, size=w.shape) for w in ours.get_weights()])
     theirs.set_weights(ours.get_weights())
 
-    @tf.function
-    def jacobian(layer, inputs):
-        with tf.GradientTape() as tape:
+    def jacobian(layer, vectorize):
+        with tf.GradientTape(persistent=not vectorize) as tape:
             tape.watch(inputs)
             outputs = tf.reduce_sum(layer(inputs, training=training), axis=0)
-        return tape.jacobian(outputs, inputs)
+        return tape.jacobian(outputs, inputs, experimental_use_pfor=vectorize)
 
-    np.testing.assert_allclose(jacobian(ours, inputs), jacobian(theirs, inputs), atol=1e-5)
+    mine = tf.function(lambda: jacobian(ours, vectorize=True))()
+    np.testing.assert_allclose(mine, jacobian(theirs, vectorize=False), atol=1e-5)
 
 
 def test_gradients_for_each_sequence_are_those_of_one_after_the_other(Layer):
