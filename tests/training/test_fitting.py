@@ -142,7 +142,7 @@ def test_sequences_of_like_length_are_trained_on_together(seqzoo_home):
     lengths = np.random.default_rng(0).integers(1, 9, 64)
     x = np.where(np.arange(8) < lengths[:, None], 1.0, 0.0).astype("float32")[..., None]
     inputs, targets, widths = {"x": x}, {"y": 3 * x}, []
-    run = run_of(epochs=30, batch_size=8)
+    run = run_of(epochs=10, batch_size=8)
     keras.utils.set_random_seed(0)
     given = keras.Input((None, 1), name="x")
     model = keras.Model({"x": given}, {"y": keras.layers.Dense(1, use_bias=False, name="y")(given)})

@@ -11,7 +11,7 @@ from training.run import with_settings
 from training.tasks.g2p import RUN, STEPS, outcomes_of, prepare
 from training.tracking import store
 
-SMALL = {"embedding": "12", "encoder_units": "24", "decoder_units": "24", "encoder_layers": "1", "batch_size": "10"}
+SMALL = {"embedding": "12", "encoder_units": "24", "decoder_units": "24", "encoder_layers": "1", "batch_size": "5"}
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def trained(tmp_path_factory):
         pairs_file(home, part, count=10)
     patch.setenv("SEQZOO_HOME", str(home))
     plain = {"dropout": "0", "unknown_rate": "0", "average_decay": "0", "label_smoothing": "0", "gradient_clip": "1"}
-    run = with_settings(RUN, {**SMALL, **plain, "epochs": "60", "patience": "60", "learning_rate": "0.04"})
+    run = with_settings(RUN, {**SMALL, **plain, "epochs": "32", "patience": "32", "learning_rate": "0.04"})
     result = train(run, home / "repository", home / "train.tsv", say=lambda text: None)
     patch.undo()
     return home, home / "train.tsv", result
