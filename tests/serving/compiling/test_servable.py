@@ -217,6 +217,16 @@ def test_a_run_that_is_little_more_than_its_call_is_not_compiled(make, folder, m
     assert any("mostly the call itself" in text for text in logged())
 
 
+def test_a_run_that_takes_longer_than_a_trial_may_stays_plain(make, folder, monkeypatch, logged):
+    monkeypatch.setattr(compiled, "TRIAL_MS", 20)
+    loaded = make(folder)
+    answers = [run(loaded, x=x(1, 30_000)) for _ in range(CALLS_BEFORE + 1)]
+    assert not loaded._forms
+    (text,) = [text for text in logged() if "is not compiled" in text]
+    assert "Timed out" in text
+    np.testing.assert_array_equal(answers[0], answers[-1])
+
+
 def test_no_more_shapes_are_compiled_in_the_life_of_a_version_than_the_runtime_may_keep(make, folder, monkeypatch):
     monkeypatch.setattr(compiled, "MOST_COMPILED", 1)
     loaded = make(folder)
