@@ -233,7 +233,7 @@ class Manager:
             with self._lock:
                 failure = None if harness.is_taken_up else error  # whoever waits for wanted ones is not told
                 harness.stage = Stage.FAILED
-            self.states.publish(harness.name, harness.version, State.END, failure)
+                self._ended(harness, failure)
             self._wake.set()
             return
         with self._lock:
@@ -247,9 +247,17 @@ class Manager:
             harness.close_when_idle()
             with self._lock:
                 harness.stage = Stage.ENDED
-            cancelled = CancelledError("Loading of servable cancelled")
-            self.states.publish(harness.name, harness.version, State.END, cancelled)
+                self._ended(harness, CancelledError("Loading of servable cancelled"))
         self._wake.set()
+
+    def _ended(self, harness: Harness, error: ServingError | None = None) -> None:
+        """Says so. A version that was given up, and is wanted again by now, is loaded anew: for those who wait for it
+        that is no end but its start."""
+        again = not harness.wanted and harness.version in self._wanted.get(harness.name, {})
+        if again:
+            self.states.publish(harness.name, harness.version, State.START)
+        else:
+            self.states.publish(harness.name, harness.version, State.END, error)
 
     def _serve(self, harness: Harness) -> None:
         self._serving[harness.name] = {**self._serving.get(harness.name, {}), harness.version: harness}
@@ -264,10 +272,10 @@ class Manager:
             return False
         if self._after_unload is not None and not self._stopping:
             self._after_unload()
+        log.info("Done unloading servable version %s", harness)
         with self._lock:
             harness.stage = Stage.ENDED
-        log.info("Done unloading servable version %s", harness)
-        self.states.publish(harness.name, harness.version, State.END)
+            self._ended(harness)
         self._wake.set()
         return True
 

@@ -202,6 +202,7 @@ def test_a_version_wanted_again_while_it_unloads_is_loaded_anew_afterwards(make,
     wait_until(lambda: manager.turn() or loads.order == [1, 1])
     settle(manager)
     assert version_of(manager) == 1
+    assert END not in manager.states.states[1], "who waits for it would take it for settled"
 
 
 def test_a_version_wanted_again_before_it_was_unloaded_just_stays(make, loads):
@@ -227,6 +228,27 @@ def test_a_version_dropped_while_it_loads_ends_cancelled(make, loads):
     wait_until(lambda: manager.states.versions("m")[1].state is END)
     assert manager.states.versions("m")[1].error.status == "CANCELLED: Loading of servable cancelled"
     assert manager.available("m") == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_version_wanted_again_while_it_still_loads_is_loaded_anew_without_an_end(make, loads, fails):
+    manager = make(num_load_threads=1)
+    loads.slow[1], loads.broken = threading.Event(), {1} if fails else set()
+    manager.aspire("m", folders(1))
+    settle(manager)
+    wait_until(lambda: loads.order == [1])
+    manager.aspire("m", {})
+    since = manager.states.moment()
+    manager.aspire("m", folders(1))
+    loads.slow[1].set()
+    wait_until(lambda: manager.states.versions("m")[1].state is START)
+    loads.broken = set()
+    assert not manager.states.settled(["m"], since)
+    settle(manager)
+    wait_until(lambda: manager.states.settled(["m"], since))
+    assert manager.states.failures(["m"], since) == []
+    assert manager.states.states[1] == [START, LOADING, START, START, LOADING, AVAILABLE]
+    assert loads.order == [1, 1]
 
 
 def test_a_version_dropped_before_it_loads_never_loads(make, loads):
