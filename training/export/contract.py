@@ -22,7 +22,7 @@ class SignatureTensors:
 def signature_tensors(folder: Path, signature: str = "serving_default") -> SignatureTensors:
     """What the signature takes and gives, read from the SavedModel's own description."""
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    call = saved.meta_graphs[0].signature_def[signature]
+    call = dict(saved.meta_graphs[0].signature_def)[signature]  # the map itself would make what it lacks
     inputs = [_described(name, info) for name, info in sorted(call.inputs.items())]
     outputs = [_described(name, info) for name, info in sorted(call.outputs.items())]
     return SignatureTensors(inputs, outputs)
