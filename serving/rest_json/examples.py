@@ -55,7 +55,11 @@ def _example(value: Any) -> Any:
 def _is_text(name: str) -> bool:
     """Whether a feature may have this name. One that is not UTF-8, which no protobuf message holds in Python, is what
     a feature is that the model does not ask for: passed over."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _add(feature: Any, name: str, value: Any) -> None:
