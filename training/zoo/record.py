@@ -4,6 +4,10 @@
 
 takes the run of seed 0 from the store under SEQZOO_HOME, and the figures of other seeds with the same settings. Half
 precision is kept where it changes no figure in the four digits that `seqzoo evaluate` prints.
+
+    python -m training.zoo.record --seeds weather
+
+only adds the figures of the seeds in that store to the record that is there: long trainings need not all be one day's.
 """
 
 import json
@@ -27,7 +31,7 @@ from training.home import default_repository
 from training.tasks.table import task_module
 from training.tasks.task import Task
 from training.zoo.latency import cores, latency_ms
-from training.zoo.runs import SeededRun, run_of_seed
+from training.zoo.runs import SeededRun, figures_by_seed, run_of_seed
 
 FILE = "record.json"
 MOST_BYTES = 16 * packed.MEGABYTE  # of the weights of one model
@@ -105,6 +109,28 @@ def record(model: str, repository: Path, seed: int = 0) -> Record:
         weights_bytes=packed.size(packed.folder_of(model)),
         latency_ms=latency,
     )
+    write(made)
+    return made
+
+
+def add_seeds(model: str) -> Record:
+    """Adds the test figures of the registered runs to the model's record, of those that differ from it in the seed
+    alone: a new one joins, one that is there gets the figures of its newer run.
+
+    Raises InputError when there is no record, or no such run."""
+    earlier = recorded(model)
+    if earlier is None:
+        raise InputError(f"{model!r} has no record in {packed.folder_of(model)}; record seed 0 first, without --seeds.")
+    defaults = {name: str(value) for name, value in task_module(model).RUN.parameters().items() if name != "seed"}
+    settings = {**defaults, **earlier.settings}  # a setting that came after the record had no other value then
+    found = figures_by_seed(model, settings, earlier.data_sha256)
+    more = {seed: figures for seed, figures in found.items() if seed != str(earlier.seed)}
+    if not more:
+        raise InputError(
+            f"no run of {model!r} with another seed than {earlier.seed}, and the settings and data of its record, is "
+            f"registered under SEQZOO_HOME; `seqzoo train {model} --seed {(earlier.seed or 0) + 1}` makes one."
+        )
+    made = replace(earlier, seeds=dict(sorted({**earlier.seeds, **more}.items())))
     write(made)
     return made
 
@@ -187,8 +213,9 @@ def parameters_of(network: Any) -> int:
 
 def main() -> None:
     """Records the models that are named as arguments, from the store and the repository under SEQZOO_HOME."""
-    for model in sys.argv[1:] or sorted(ZOO):
-        made = record(model, default_repository())
+    names = [name for name in sys.argv[1:] if name != "--seeds"]
+    for model in names or sorted(ZOO):
+        made = add_seeds(model) if "--seeds" in sys.argv else record(model, default_repository())
         figures = ", ".join(f"{name} {value:.{DIGITS}f}" for name, value in made.figures.items())
         print(f"{model}: {figures}; {made.precision}, {made.weights_bytes:,} bytes; seeds {', '.join(made.seeds)}")
 

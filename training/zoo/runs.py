@@ -10,6 +10,7 @@ from training.tracking import store
 
 SEEDS = (0, 1, 2)  # of each model that is recorded; the first is that whose weights come along
 MILLISECONDS = 1e3
+DATA = "data.sha256"  # the tag of a run
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,7 @@ class SeededRun:
 
 def run_of_seed(model: str, seed: int) -> SeededRun:
     """The newest registered run of the model with that seed. Raises InputError when there is none."""
-    store.connect()
-    client = mlflow.MlflowClient()
-    versions = sorted(client.search_model_versions(f"name='{model}'"), key=lambda v: int(v.version))
-    runs = {int(v.version): client.get_run(v.run_id) for v in versions}
+    runs = _registered(model)
     number = max((n for n, run in runs.items() if run.data.params.get("seed") == str(seed)), default=None)
     if number is None:
         raise InputError(
@@ -38,15 +36,37 @@ def run_of_seed(model: str, seed: int) -> SeededRun:
         )
     chosen = runs[number]
     settings = _without_seed(chosen.data.params)
-    alike = [run for run in runs.values() if _without_seed(run.data.params) == settings]
     return SeededRun(
         run_id=chosen.info.run_id,
         seed=seed,
         version=number,
         seconds=(chosen.info.end_time - chosen.info.start_time) / MILLISECONDS,
         settings=settings,
-        figures_by_seed={run.data.params["seed"]: _test_figures(run, model) for run in alike},
+        figures_by_seed=_by_seed(runs, model, settings, chosen.data.tags.get(DATA)),
     )
+
+
+def figures_by_seed(model: str, settings: dict[str, str], data_sha256: str) -> dict[str, dict[str, float]]:
+    """The test figures of the newest registered run of each seed, of those with these settings and data."""
+    return _by_seed(_registered(model), model, settings, data_sha256)
+
+
+def _registered(model: str) -> dict[int, mlflow.entities.Run]:
+    """The runs by the number of their version."""
+    store.connect()
+    client = mlflow.MlflowClient()
+    versions = client.search_model_versions(f"name='{model}'")
+    return {int(v.version): client.get_run(v.run_id) for v in sorted(versions, key=lambda v: int(v.version))}
+
+
+def _by_seed(
+    runs: dict[int, mlflow.entities.Run], model: str, settings: dict[str, str], data_sha256: str | None
+) -> dict[str, dict[str, float]]:
+    return {
+        run.data.params["seed"]: _test_figures(run, model)
+        for run in runs.values()
+        if (_without_seed(run.data.params), run.data.tags.get(DATA)) == (settings, data_sha256)
+    }
 
 
 def _without_seed(parameters: dict[str, str]) -> dict[str, str]:
