@@ -7,20 +7,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import requests
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from tensorflow_serving.apis import model_management_pb2
+from tensorflow_serving.apis import model_management_pb2, predict_pb2
 
 from benchmarks.serving.soak import models
 from benchmarks.serving.soak.faces import Faces, Input
-from benchmarks.serving.soak.inputs import RELOAD, GrpcInput, strategies
+from benchmarks.serving.soak.inputs import PREDICTION, RELOAD, GrpcInput, strategies
 from benchmarks.serving.soak.process import Process, serving
+from serving import tensor_proto
+from serving.compiling.guarded import CALLS_BEFORE
 
 ROUND = 500  # inputs of one kind in a row
 RARE = "HandleReloadConfigRequest"  # a list that is taken makes the server load its models anew: a tenth of the others
 MOST_COMPLAINTS, LONGEST = 100, 2000  # and characters of a text in one
 RESTORE_SECONDS, LOOK_SECONDS = 60, 0.02
+WORTH_COMPILING, ASIDE_SECONDS = 20_000, 0.5  # rows that take long enough; until a form is made
 SCALED = 3.0  # the answer of scale's version 2 for 1
 Say = Callable[[str], None]
 Kinds = Mapping[str, st.SearchStrategy[Any]]
@@ -57,6 +61,7 @@ def run(folder: Path, inputs: int, number: int, say: Say) -> dict[str, Any]:
             kinds = strategies() | described.strategies(f"http://localhost:{server.rest_port}", session)
             for good in (faces.good_over_grpc, faces.good_over_rest):
                 good()  # what a first connection takes is no growth
+            _bring_in_the_compiler(faces)
             before = server.taken()
             _send(kinds, Judge(faces, models.config(folder)), server, found, inputs, number, say)
             ended = None if server.running() else f"the server ended with {server.popen.returncode}: {server.said()}"
@@ -68,6 +73,19 @@ def run(folder: Path, inputs: int, number: int, say: Say) -> dict[str, Any]:
         after = before if ended else server.taken()
     row = {"part": "fuzz", "seed": number, "inputs": found.inputs, "seconds": round(time.monotonic() - began)}
     return row | asdict(found) | {"before": asdict(before), "after": asdict(after)}
+
+
+def _bring_in_the_compiler(faces: Faces) -> None:
+    """Asks for what the server compiles aside after a few calls. XLA stays in the process from then on, with some 41
+    MiB and 19 threads: whether an input at random asks for it first, and when, hangs on how busy the machine is."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "kinds", "matrix"
+    request.inputs["x"].CopyFrom(tensor_proto.encode(np.ones((WORTH_COMPILING, 3), np.float32)))
+    for _ in range(2 * CALLS_BEFORE + 2):
+        code, text = faces.call(PREDICTION + "Predict", request.SerializeToString())
+        if code != "OK":
+            raise RuntimeError(f"a call before the inputs is answered with {code}: {text}")
+        time.sleep(ASIDE_SECONDS)
 
 
 def _send(kinds: Kinds, judge: "Judge", server: Process, found: Fuzzed, inputs: int, number: int, say: Say) -> None:
