@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 Row = dict[str, Any]
@@ -28,11 +28,20 @@ def stretches(row: Row, column: str) -> tuple[Sequence[float], Sequence[float]]:
     return values[:number], values[-number:]
 
 
-def flat(row: Row, column: str, spare: int = SPARE) -> Verdict:
-    """No more threads or files at last than at first."""
-    first, last = stretches(row, column)
-    holds = max(last) <= max(first) + spare
-    return Verdict(f"no more {column} at the end", holds, f"{max(first):.0f} at most, then {max(last):.0f}")
+def threads(row: Row, spare: int = SPARE) -> Verdict:
+    """No more threads at last than at first, as a rule: a version that has compiled anything holds ten more until it is
+    unloaded, and the inputs at random reload versions."""
+    first, last = stretches(row, "threads")
+    holds = median(last) <= median(first) + spare
+    found = f"{median(first):.0f} as a rule, {max(first):.0f} at most, then {median(last):.0f}, {max(last):.0f}"
+    return Verdict("no more threads at the end", holds, found)
+
+
+def files(row: Row) -> Verdict:
+    """No more files at last than at first."""
+    first, last = stretches(row, "files")
+    holds = max(last) <= max(first) + SPARE
+    return Verdict("no more files at the end", holds, f"{max(first):.0f} at most, then {max(last):.0f}")
 
 
 def swaps(row: Row) -> list[Verdict]:
@@ -48,8 +57,8 @@ def swaps(row: Row) -> list[Verdict]:
             abs(growth) <= GROWTH,
             f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
         ),
-        flat(row, "threads", SPARE + row["threads"]),  # pools begin one when all are busy: at most one a caller
-        flat(row, "files"),
+        threads(row, SPARE + row["threads"]),  # pools begin one when all are busy: at most one a caller
+        files(row),
     ]
 
 
@@ -67,7 +76,7 @@ def fuzz(row: Row) -> list[Verdict]:
         growth <= GROWTH,
         f"{mean(first):.0f} MiB, then {mean(last):.0f} MiB ({growth:+.1%})",
     )
-    return [answered, memory, flat(row, "threads"), flat(row, "files")]
+    return [answered, memory, threads(row), files(row)]
 
 
 def verdicts(row: Row) -> list[Verdict]:
