@@ -1,6 +1,7 @@
 """Calls on an event loop that wait for what other threads do: all that end at once wake the loop once."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +29,10 @@ class Waiting:
 
     def end(self) -> None:
         """What it waits for is there."""
-        self._waking.add(self)
+        if self._waking.is_here():
+            self.ended()
+        else:
+            self._waking.add(self)
 
     def ended(self) -> None:
         """On the loop: goes on, if it has not given up."""
@@ -67,9 +71,15 @@ class Waking:
     """Of one event loop. To wake a loop costs a write to its pipe, more than what an answer costs otherwise."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On the loop's own thread."""
         self._loop = loop
+        self._thread = threading.get_ident()
         self._ended: deque[Ends] = deque()
         self._woken = False
+
+    def is_here(self) -> bool:
+        """Whether this is the loop's own thread: nothing is to be woken then."""
+        return threading.get_ident() == self._thread
 
     def waiting(self) -> Waiting:
         """One more call that waits."""

@@ -3,7 +3,8 @@
     python -m benchmarks.serving.profile --save benchmarks/results/serving_profile.json
 
 Prints a table, in microseconds: what the server's own code takes for the benchmark's requests, medians of many calls,
-and the echo's answers, by the benchmark's load. The report puts the saved table on its page."""
+the echo's answers, by the benchmark's load, and where a gRPC call spends its time in the server (`inside.py`). The
+report puts the saved table on its page."""
 
 import argparse
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ Row = dict[str, Any]
 ROWS = (1, 32)  # of a run
 NAMES = {SEQUENCE: ("serving_default", "a sequence"), STEP: ("step", "one step")}
 ECHO_SECONDS = 2.0
+INSIDE_SECONDS, ANY_BYTES = 5.0, 1  # long enough for thousands of calls; answers of any length
 
 
 def own_parts(loaded: Any, questions: Any) -> Iterator[Row]:
@@ -96,6 +99,24 @@ def echo_parts(repository: Path, questions: Any) -> Iterator[Row]:
         yield {"what": f"the echo over {name}, from one answer to the next at 32", "us": 1e6 / busy.rate}
 
 
+def inside_parts(repository: Path, questions: Any) -> Iterator[Row]:
+    """Where a gRPC call of a lone connection spends its time in the server, as it is served."""
+    from benchmarks.serving.running import running
+
+    ours = next(found for found in CONTENDERS if found.name == "ours" and found.form == "grpc")
+    url = f"http://127.0.0.1:{PORT + ours.port}{ours.path}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "inside.json"
+        timed = replace(ours, command=("-m", "benchmarks.serving.inside", str(file), *ours.command[2:]))
+        for request in (SEQUENCE, STEP):
+            with running(timed, repository, questions):
+                body = questions.body(ours, request)
+                alone = [load.run("grpc", url, body, 1, INSIDE_SECONDS, ANY_BYTES) for _ in range(2)][-1]
+            found = json.loads(file.read_text())
+            yield {"what": f"gRPC, {NAMES[request][1]}, an answer to 1 connection", "us": alone.p50 * 1e3}
+            yield from ({"what": f"of it: {place}", "us": us} for place, us in found.items())
+
+
 def main(words: list[str]) -> int:
     """Prints the table, and saves it when asked to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
@@ -112,7 +133,8 @@ def main(words: list[str]) -> int:
         subprocess.run([sys.executable, "-m", "benchmarks.serving.model", str(version)], check=True)
         questions = questions_of(Path(folder), repository)
         loaded = servable.load("classifier", 1, str(version))
-        rows = tidy([*own_parts(loaded, questions), *echo_parts(repository, questions)])
+        parts = own_parts(loaded, questions), echo_parts(repository, questions), inside_parts(repository, questions)
+        rows = tidy([row for each in parts for row in each])
         loaded.close()
     print(parts_table(rows))
     if asked.save:

@@ -2,6 +2,7 @@
 MergeInputTensors and SplitOutputTensors, batching/batching_util.cc."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -77,5 +78,5 @@ def split(outputs: Sequence[np.ndarray], tasks: Sequence[Task], extra: int) -> l
                 "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
                 "tensors"
             )
-    ends = np.cumsum([task.rows for task in tasks]).tolist()
+    ends = accumulate(task.rows for task in tasks)
     return [[output[end - task.rows : end] for output in outputs] for task, end in zip(tasks, ends, strict=True)]

@@ -4,6 +4,8 @@ Pretty-printed with 4 blanks; an array stands on one line."""
 
 import base64
 from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +33,9 @@ def _rows(outputs: Mapping[str, np.ndarray], named: bool) -> str:
     if not batch:
         return f'{{\n{INDENT}"predictions": []\n}}'
     if len(outputs) == 1 and not named:
-        ((alias, array),) = outputs.items()
-        return f'{{\n{INDENT}"predictions": {_nested(alias, array)[:-1]}\n{INDENT}]\n}}'
-    columns = {alias: _row_texts(alias, array) for alias, array in outputs.items()}
+        return f'{{\n{INDENT}"predictions": {next(iter(_nested(outputs).values()))[:-1]}\n{INDENT}]\n}}'
+    texts = _texts(outputs)
+    columns = {alias: _row_texts(texts[alias], array) for alias, array in outputs.items()}
     names = [f"{INDENT * 3}{quoted(alias)}: " for alias in columns]
     rows = (
         ",\n".join(name + text for name, text in zip(names, texts, strict=True))
@@ -57,16 +59,15 @@ def _batch_size(outputs: Mapping[str, np.ndarray]) -> int:
 
 
 def _columns(outputs: Mapping[str, np.ndarray], named: bool) -> str:
-    texts = {alias: _nested(alias, array) for alias, array in outputs.items()}
+    texts = _nested(outputs)
     if len(texts) == 1 and not named:
         return f'{{\n{INDENT}"outputs": {next(iter(texts.values()))}\n}}'
     members = ",\n".join(f"{INDENT * 2}{quoted(alias)}: {text}" for alias, text in texts.items())
     return f'{{\n{INDENT}"outputs": {{\n{members}\n{INDENT}}}\n}}'
 
 
-def _row_texts(alias: str, array: np.ndarray) -> list[str]:
-    """The text of each row."""
-    flat = _texts(alias, array)
+def _row_texts(flat: list[str], array: np.ndarray) -> list[str]:
+    """The text of each row. flat: that of each element."""
     if array.ndim == 1:
         return flat
     template = numbers.template(array.shape[1:])
@@ -74,18 +75,30 @@ def _row_texts(alias: str, array: np.ndarray) -> list[str]:
     return [template % tuple(flat[row * size : (row + 1) * size]) for row in range(array.shape[0])]
 
 
-def _nested(alias: str, array: np.ndarray) -> str:
-    """The whole array as nested lists."""
-    return numbers.template(array.shape) % tuple(_texts(alias, array))
+def _nested(outputs: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Each whole array as nested lists."""
+    texts = _texts(outputs)
+    return {alias: numbers.template(array.shape) % tuple(texts[alias]) for alias, array in outputs.items()}
 
 
-def _texts(alias: str, array: np.ndarray) -> list[str]:
-    """The text of each element."""
-    dtype = of_array(array)
-    if dtype.name not in PRINTED:
-        raise InvalidArgumentError(f"Failed to write JSON value for tensor type: {dtype.name}")
-    if array.dtype != BYTES:
-        return numbers.texts(array)
-    if alias.endswith("_bytes"):
-        return [f'{{"b64": "{base64.b64encode(value).decode()}"}}' for value in array.reshape(-1)]
-    return [quoted(value.decode("utf-8", "surrogateescape")) for value in array.reshape(-1)]
+def _texts(outputs: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """The text of each element. Numbers of one dtype are written all at once: most of the time goes to the calls of
+    numpy, few arrays of a recurrence are large, and its states are many."""
+    texts: dict[str, list[str]] = {}
+    alike: dict[np.dtype[Any], list[str]] = {}
+    for alias, array in outputs.items():
+        dtype = of_array(array)
+        if dtype.name not in PRINTED:
+            raise InvalidArgumentError(f"Failed to write JSON value for tensor type: {dtype.name}")
+        if array.dtype != BYTES:
+            alike.setdefault(array.dtype, []).append(alias)
+        elif alias.endswith("_bytes"):
+            texts[alias] = [f'{{"b64": "{base64.b64encode(value).decode()}"}}' for value in array.reshape(-1)]
+        else:
+            texts[alias] = [quoted(value.decode("utf-8", "surrogateescape")) for value in array.reshape(-1)]
+    for aliases in alike.values():
+        flat = [outputs[alias].reshape(-1) for alias in aliases]
+        found = numbers.texts(flat[0] if len(flat) == 1 else np.concatenate(flat))
+        ends = accumulate(map(len, flat))
+        texts |= {alias: found[end - len(part) : end] for alias, part, end in zip(aliases, flat, ends, strict=True)}
+    return texts

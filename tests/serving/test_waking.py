@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -39,6 +40,16 @@ def test_what_ends_together_wakes_the_loop_once():
     assert run(main, Counting) == 1
 
 
+def test_what_ends_on_the_loop_itself_wakes_nothing():
+    async def main(waking):
+        waiting = waking.waiting()
+        asyncio.get_running_loop().call_soon(waiting.end)
+        await waiting.in_time(60.0)
+        return asyncio.get_running_loop().woken
+
+    assert run(main, Counting) == 0
+
+
 def test_the_time_is_limited_where_a_limit_is_given():
     async def main(waking):
         with pytest.raises(TimeoutError):
@@ -71,4 +82,5 @@ def test_an_end_after_that_of_the_loop_is_harmless():
     async def main(waking):
         return waking.waiting()
 
-    run(main).end()
+    with ThreadPoolExecutor(1) as another:
+        another.submit(run(main).end).result()

@@ -3,11 +3,14 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from serving.errors import InvalidArgumentError
 from serving.rest_json.predict_request import Form
 from serving.rest_json.predict_response import encode
+
+DTYPES = st.sampled_from([np.float32, np.float64, np.int64, np.bool_])
 
 
 def text_array(*values):
@@ -79,6 +82,17 @@ def test_what_has_no_json_form_is_an_error(outputs, form, text):
     with pytest.raises(InvalidArgumentError) as error:
         encode(outputs, form)
     assert error.value.message == text
+
+
+@settings(deadline=None)
+@given(st.lists(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, st.tuples(st.just(2), st.integers(0, 20)))), min_size=1))
+def test_outputs_are_written_beside_others_as_they_are_alone(arrays):
+    outputs = {f"y{i}": array for i, array in enumerate(arrays)}
+    found = encode(outputs, Form.COLUMN, named=True).decode().split("\n")[2:-2]
+    alone = [
+        encode({alias: array}, Form.COLUMN, named=True).decode().split("\n")[2] for alias, array in outputs.items()
+    ]
+    assert [line.removesuffix(",") for line in found] == alone
 
 
 @settings(deadline=None)
