@@ -21,6 +21,7 @@ from training.run import TrainingRun
 from training.tasks.task import Arrays, Part, Predict
 
 BATCH = 128  # windows that are asked for at once
+LOSSES = ("mae", "mse")
 WEEK = 7 * 24  # windows that are drawn together where chance is judged: those that begin an hour apart overlap
 
 
@@ -34,6 +35,7 @@ class ForecastRun(TrainingRun):
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     target: str = ""  # the one series that is forecast, from itself; empty: all series
+    loss: str = "mae"  # or mse; in z-scores
     stride: int = 3  # of the training windows one in so many is used, and of the validation windows: they overlap
 
 
@@ -84,8 +86,8 @@ class ForecastTask:
         return model
 
     def losses(self) -> tuple[Mapping[str, Any], Mapping[str, float]]:
-        """Absolute error in z-scores: less drawn to the few great errors than the square is."""
-        return {"forecast": "mae"}, {"forecast": 1.0}
+        """Absolute error in z-scores, less drawn to the few great errors than the square, or the square itself."""
+        return {"forecast": self.run.loss}, {"forecast": 1.0}
 
     def evaluate(self, predict: Predict, part: Part) -> dict[str, float]:
         """Mean squared and absolute error in z-scores: of all windows of the test, of one in `stride` of validation."""
@@ -170,11 +172,12 @@ class ForecastTask:
     def _check(self) -> None:
         """Raises InputError where a part has no window, or a series does not change."""
         network, path = self.network, self.series.path
-        if network.look_back % network.segment or network.units % 2:
-            raise InputError(
-                f"look_back={network.look_back} segment={network.segment} units={network.units}: expected a look_back "
-                "that is a multiple of segment, and an even number of units."
-            )
+        if self.run.loss not in LOSSES:
+            raise InputError(f"loss={self.run.loss}: expected one of {', '.join(LOSSES)}.")
+        try:
+            network.check()
+        except ValueError as error:
+            raise InputError(str(error)) from None
         for part in ("train", "validation", "test"):
             least = self.run.batch_size * self.run.stride if part == "train" else 1
             if len(self._ends(part)) < least:

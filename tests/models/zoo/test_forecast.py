@@ -1,5 +1,6 @@
 """The forecasting network: padded, short and streamed windows are answered as plain ones are."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,14 +13,14 @@ from models.zoo.forecast import Forecast
 SERIES, HORIZON, LOOK_BACK, SEGMENT = 2, 5, 12, 4
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=[{}, {"level": 3, "direct": 7}], ids=["", "level and direct"])
+def model(request):
     """A network with distinct random weights in place of training."""
     rng = np.random.default_rng(0)
-    network = Forecast(horizon=HORIZON, look_back=LOOK_BACK, segment=SEGMENT, units=6).build(SERIES)
+    network = Forecast(horizon=HORIZON, look_back=LOOK_BACK, segment=SEGMENT, units=6, **request.param).build(SERIES)
     network.adapt(history(rng, 1, 300)[0])
     network({"values": history(rng, 1, LOOK_BACK)})
-    for layer in (network.embed, network.memory, network.readout):
+    for layer in filter(None, (network.embed, network.memory, network.readout, network.direct)):
         layer.set_weights([rng.normal(scale=0.6, size=w.shape) for w in layer.get_weights()])
     return network
 
@@ -62,14 +63,17 @@ def test_the_network_by_hand_in_numpy(model):
 
     (embed, embed_bias), (out, out_bias) = model.embed.get_weights(), model.readout.get_weights()
     for series in range(SERIES):
-        past, h = scaled[:, series], np.zeros(6)
-        for segment in np.split(past - past[-1], LOOK_BACK // SEGMENT):
+        level = scaled[-model.level :, series].mean()
+        past, h = scaled[:, series] - level, np.zeros(6)
+        for segment in np.split(past, LOOK_BACK // SEGMENT):
             h = gru(h, np.maximum(segment @ embed + embed_bias, 0))
         said = [
             gru(h, np.concatenate([model.position.numpy()[asked], model.which.numpy()[series]])) @ out + out_bias
             for asked in range(2)
         ]
-        expected = past[-1] + np.concatenate(said)[:HORIZON]
+        expected = level + np.concatenate(said)[:HORIZON]
+        if model.direct is not None:
+            expected = expected + past[-7:] @ model.direct.get_weights()[0]
         np.testing.assert_allclose(model({"values": values})["forecast"][0, :, series], expected, atol=1e-4)
 
 
@@ -85,6 +89,32 @@ def test_a_series_that_moves_by_a_constant_is_forecast_so_much_higher(signatures
     values = history(np.random.default_rng(3), 1, LOOK_BACK)
     both = [ask(signatures["serving_default"], v, lengths_of(LOOK_BACK))["forecast"] for v in (values, values + 100)]
     np.testing.assert_allclose(both[1], both[0] + 100, rtol=1e-4)
+
+
+def test_in_training_half_of_the_series_are_answered_as_if_they_were_turned_over():
+    keras.utils.set_random_seed(0)
+    fields = {"horizon": HORIZON, "look_back": LOOK_BACK, "segment": SEGMENT, "units": 6, "output_dropout": 0.0}
+    network = Forecast(**fields, level=3, direct=7, mirrored=0.5).build(SERIES)
+    network.direct.build((None, SERIES, 7))
+    network.direct.set_weights([np.random.default_rng(0).normal(size=(7, HORIZON))])
+    past = history(np.random.default_rng(1), 50, LOOK_BACK)
+    level = past[:, -3:].mean(axis=1, keepdims=True)
+    plain, over = network.after(past).numpy(), 2 * level - network.after(2 * level - past).numpy()
+    trained = network.after(past, training=True).numpy()
+    is_plain, is_over = (np.isclose(trained, each, atol=1e-4).all(axis=1) for each in (plain, over))
+    assert (is_plain ^ is_over).all()
+    assert 30 < is_over.sum() < 70
+    assert 30 < is_over[:, 0].sum() + is_plain[:, 1].sum() < 70  # a series for itself
+
+
+def test_the_matrix_from_the_last_values_begins_as_zeros_and_its_squares_count():
+    network = Forecast(horizon=HORIZON, look_back=LOOK_BACK, segment=SEGMENT, units=6, direct=7, direct_l2=0.5).build(1)
+    network({"values": np.ones((1, LOOK_BACK, 1), "float32")})
+    assert not network.direct.get_weights()[0].any()
+    assert [float(loss) for loss in network.losses] == [0]
+    network.direct.set_weights([np.full((7, HORIZON), 2.0)])
+    network({"values": np.ones((1, LOOK_BACK, 1), "float32")})
+    assert [float(loss) for loss in network.losses] == [0.5 * 4 * 7 * HORIZON]
 
 
 @settings(max_examples=20, deadline=None)
@@ -144,7 +174,10 @@ def test_a_length_that_cannot_be_is_an_error_that_says_which_can(signatures, sig
         ask(signatures[signature], np.zeros((1, 3, SERIES), "float32"), lengths_of(length), *state)
 
 
-@pytest.mark.parametrize("fields", [{"look_back": 100, "segment": 48}, {"units": 7}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"look_back": 100, "segment": 48}, {"units": 7}, {"level": 0}, {"level": 49}, {"direct": -1}, {"direct": 721}],
+)
 def test_a_network_that_cannot_be_says_which_could(fields):
     with pytest.raises(ValueError, match=r"forecast got look_back=.*; expected a look_back that is a multiple of segm"):
         Forecast(**fields).build()

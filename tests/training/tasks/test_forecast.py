@@ -64,7 +64,11 @@ def test_one_series_alone_is_forecast_from_itself(path):
     ("settings", "error"),
     [
         ({"target": "OT"}, r"hours\.csv: it has no series 'OT'; it has s0, s1"),
-        ({"look_back": "30"}, "look_back=30 segment=12 units=16: expected a look_back that is a multiple of segment"),
+        (
+            {"look_back": "30"},
+            "look_back=30, segment=12, units=16, .*; expected a look_back that is a multiple of segment",
+        ),
+        ({"loss": "huber"}, "loss=huber: expected one of mae, mse"),
         ({"look_back": "240"}, r"leave 0 windows in the 240 time steps for the train part; expected 40 or more"),
         ({"horizon": "100"}, r"leave 0 windows in the 80 time steps for the validation part"),
     ],
