@@ -5,7 +5,6 @@
 serves with these flags and keeps the medians of the last calls in the file, JSON, in microseconds."""
 
 import json
-import os
 import runpy
 import statistics
 import sys
@@ -92,5 +91,4 @@ def main(file: str, *flags: str) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main(*sys.argv[1:])

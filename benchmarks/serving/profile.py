@@ -113,6 +113,7 @@ def inside_parts(repository: Path, questions: Any) -> Iterator[Row]:
                 body = questions.body(ours, request)
                 alone = [load.run("grpc", url, body, 1, INSIDE_SECONDS, ANY_BYTES) for _ in range(2)][-1]
             found = json.loads(file.read_text())
+            file.unlink()  # what is there after the next request is that one's
             yield {"what": f"gRPC, {NAMES[request][1]}, an answer to 1 connection", "us": alone.p50 * 1e3}
             yield from ({"what": f"of it: {place}", "us": us} for place, us in found.items())
 

@@ -32,8 +32,8 @@ with bytes changed; bytes alone; requests that [schemathesis](https://schemathes
 server's own `/openapi.json`, and bodies that it does not allow, with answers held to it. After each input a good
 request is sent over the same face. An answer is well if it comes within 30 s, with a status that the API knows and,
 where it is an error, with a text. The server runs as a process of its own. Before the first input it is made to compile
-a signature: XLA's compiler, 41 MiB and nine threads, then stays in it. A version that has compiled anything holds ten
-more threads until it is unloaded, so that a single round may have them and the next not.
+a signature: XLA's compiler then stays in it, with its memory and its threads. A version that has compiled anything
+holds some more threads until it is unloaded, so that a single round may have them and the next not.
 
 {verdicts}
 

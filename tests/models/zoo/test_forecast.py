@@ -176,7 +176,16 @@ def test_a_length_that_cannot_be_is_an_error_that_says_which_can(signatures, sig
 
 @pytest.mark.parametrize(
     "fields",
-    [{"look_back": 100, "segment": 48}, {"units": 7}, {"level": 0}, {"level": 49}, {"direct": -1}, {"direct": 721}],
+    [
+        {"look_back": 100, "segment": 48},
+        {"units": 7},
+        {"level": 0},
+        {"level": 49},
+        {"direct": -1},
+        {"direct": 721},
+        {"direct_l2": -1.0},
+        {"mirrored": 1.5},
+    ],
 )
 def test_a_network_that_cannot_be_says_which_could(fields):
     with pytest.raises(ValueError, match=r"forecast got look_back=.*; expected a look_back that is a multiple of segm"):
