@@ -28,11 +28,13 @@ class TrainingInterruptedError(Exception):
         self.signal_number = signal_number
 
 
-def optimizer(run: TrainingRun, examples: int) -> keras.optimizers.Optimizer:
-    """AdamW whose learning rate falls to 0 over all epochs as a half cosine."""
+def optimizer(
+    run: TrainingRun, examples: int, of: type[keras.optimizers.AdamW] = keras.optimizers.AdamW
+) -> keras.optimizers.AdamW:
+    """AdamW, of this class, whose learning rate falls to 0 over all epochs as a half cosine."""
     steps = run.epochs * math.ceil(examples / run.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, steps)
-    return keras.optimizers.AdamW(rate, weight_decay=run.weight_decay, global_clipnorm=run.gradient_clip)
+    return of(rate, weight_decay=run.weight_decay, global_clipnorm=run.gradient_clip)
 
 
 def fit(

@@ -21,6 +21,7 @@ from training.datasets import wikitext2
 from training.datasets.summary import DataSummary
 from training.fitting import optimizer
 from training.neural_cache import NeuralCache, chosen
+from training.one_pass import OnePassAdamW
 from training.outcomes import Outcome
 from training.run import TrainingRun
 from training.tasks.padding import padded
@@ -50,7 +51,7 @@ class WordLMRun(TrainingRun):
 RUN = WordLMRun(
     model="word-lm",
     network=WordLM(),
-    epochs=30,
+    epochs=28,
     patience=5,
     batch_size=40,
     learning_rate=3e-3,
@@ -103,7 +104,8 @@ class WordLMTask:
     def walk(self, model: WordModel) -> Walk:
         """Truncated back-propagation with the state carried over, the softmax sampled."""
         run, tokens = self.run, model.words.tokens(self.text.train)
-        model.optimizer = optimizer(run, chunks_of(len(tokens), run.batch_size, run.unroll_steps) * run.batch_size)
+        examples = chunks_of(len(tokens), run.batch_size, run.unroll_steps) * run.batch_size
+        model.optimizer = optimizer(run, examples, OnePassAdamW)
         loss = next_token.sampled(model, run.sampled_words, run.seed)
         compiled = run.jit_compile == "yes"
         return CarriedText(model, tokens, run.batch_size, run.unroll_steps, run.reset_rate, run.seed, loss, compiled)
