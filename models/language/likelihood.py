@@ -12,7 +12,7 @@ from models.layers.equations.lstm import LSTMState
 
 Tensor = Any
 
-CHUNK = 128  # time steps whose logits are in memory at once, where tokens are few
+CHUNK = 128  # time steps that are read at once, where tokens are few
 MOST_LOGITS = 2**18  # of a row of the batch, in a chunk
 
 
@@ -26,15 +26,15 @@ class Read(NamedTuple):
 def read(model: LanguageModel, tokens: Tensor, lengths: Tensor) -> Read:
     """Reads tokens int [batch, time], lengths int [batch], from the start of a text, a chunk at a time."""
     batch, time = tf.unstack(tf.shape(tokens))
-    most = max(1, min(CHUNK, MOST_LOGITS // model.tokens))
+    most = max(1, min(CHUNK, MOST_LOGITS // model.logits_at_once))
     following = tf.concat([tokens[:, 1:], tf.zeros_like(tokens[:, :1])], axis=1)
 
     def body(begin: Tensor, total: Tensor, before: Any) -> Any:
         chunk, after = tokens[:, begin : begin + most], following[:, begin : begin + most]
-        logits, states = model.forward(chunk, tf.clip_by_value(lengths - begin, 0, tf.shape(chunk)[1]), before)
+        shown, states = model.hidden(chunk, tf.clip_by_value(lengths - begin, 0, tf.shape(chunk)[1]), before)
         scored = tf.sequence_mask(lengths - 1 - begin, tf.shape(chunk)[1])
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.where(scored, after, 0), logits=logits)
-        return begin + most, total - tf.reduce_sum(tf.where(scored, losses, 0.0), axis=1), states
+        nats = model.nats(shown, tf.where(scored, after, 0))
+        return begin + most, total - tf.reduce_sum(tf.where(scored, nats, 0.0), axis=1), states
 
     loop = (tf.constant(0), tf.zeros([batch]), model.start(batch))
     shapes = (

@@ -19,6 +19,7 @@ from models.layers.lstm import LSTM
 Tensor = Any
 
 UNKNOWN_PROBABILITY = 1e-6  # of token 0, which no training text holds: its odds against all others together
+BLOCK = 2048  # tokens of a tied readout whose logits `nats` has in memory at once
 MOST_PROJECTED = 1024  # tokens that are projected all at once before text is written
 
 
@@ -134,6 +135,28 @@ class LanguageModel(keras.Model):
             known = tf.einsum("...u,tu->...t", hidden, self.embedding.embeddings.value)[..., 1:] + self.bias
         unknown = tf.reduce_logsumexp(known, axis=-1, keepdims=True) + math.log(UNKNOWN_PROBABILITY)
         return tf.concat([unknown, known], axis=-1)
+
+    @property
+    def logits_at_once(self) -> int:
+        """How many logits `nats` has in memory for one token that follows."""
+        return self.tokens if self.bias is None else min(self.tokens, BLOCK)
+
+    def nats(self, hidden: Tensor, following: Tensor) -> Tensor:
+        """-log p [...] of the tokens int [...] that follow what the top layer shows [..., units].
+
+        Of a tied readout the logits are gone through block by block: all of them take longer to write than to form."""
+        if self.bias is None:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=following, logits=self.logits(hidden))
+        vectors, bias = self.embedding.embeddings.value, self.bias.value
+        shown, labels = tf.reshape(hidden, [-1, self.units]), tf.reshape(following, [-1])
+        blocks = [
+            tf.matmul(shown, vectors[begin : begin + BLOCK], transpose_b=True) + bias[begin - 1 : begin - 1 + BLOCK]
+            for begin in range(1, self.tokens, BLOCK)
+        ]
+        known = tf.reduce_logsumexp(tf.stack([tf.reduce_logsumexp(block, axis=-1) for block in blocks]), axis=0)
+        own = tf.reduce_sum(shown * tf.gather(vectors, labels), axis=-1) + tf.gather(bias, tf.maximum(labels - 1, 0))
+        own = tf.where(labels == 0, known + math.log(UNKNOWN_PROBABILITY), own)
+        return tf.reshape(known + math.log1p(UNKNOWN_PROBABILITY) - own, tf.shape(following))
 
     def one_step(self) -> Any:
         """A function of (token int [batch], states) to (logits [batch, tokens], states): one step, for sampling.

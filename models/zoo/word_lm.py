@@ -70,10 +70,8 @@ def signatures(model: WordModel) -> Mapping[str, Any]:
         with tf.control_dependencies([tf.debugging.Assert(right, [text])]):
             tokens = tf.identity(tokens)
         shown, after = model.hidden(tokens, before=[LSTMState(*parts[i : i + 2]) for i in range(0, len(parts), 2)])
-        logits = model.logits(shown)
-        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=following, logits=logits)
         flat = [part for state in after for part in state]
-        return {"nats": nats, "hidden": shown, **dict(zip(names, flat, strict=True))}
+        return {"nats": model.nats(shown, following), "hidden": shown, **dict(zip(names, flat, strict=True))}
 
     return {**language.signatures(model, model.words), "score": score}
 

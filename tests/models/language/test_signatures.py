@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.language import likelihood
+from models.language import likelihood, network
 from models.language.signatures import state_names
 from models.zoo import entry
 from models.zoo.char_lm import CharLM
@@ -19,11 +19,11 @@ NAMES = state_names(2)
 @pytest.fixture(scope="module", params=[0, 1], ids=["own readout", "tied"])
 def model(request):
     size = UNITS if request.param else 5
-    network = CharLM(embedding=size, units=UNITS, layers=2, tied=request.param).build(ALPHABET)
+    built = CharLM(embedding=size, units=UNITS, layers=2, tied=request.param).build(ALPHABET)
     rng = np.random.default_rng(0)
-    for variable in network.trainable_variables:
+    for variable in built.trainable_variables:
         variable.assign(rng.normal(scale=0.8, size=variable.shape))
-    return network
+    return built
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +186,17 @@ def test_what_cannot_be_sampled_is_an_error_that_says_why(signatures, wrong, mat
 def test_nothing_is_written_where_nothing_is_asked_for(signatures):
     assert generate(signatures, ["a", "b"], [0, 2])[0] == ""
     assert generate(signatures, ["a"], 0) == [""]
+
+
+@pytest.mark.parametrize("block", [1, 5, network.BLOCK])
+def test_the_nats_of_what_follows_are_those_of_all_logits(model, block, monkeypatch):
+    monkeypatch.setattr(network, "BLOCK", block)
+    rng = np.random.default_rng(1)
+    shown = rng.normal(scale=2, size=(3, 40, UNITS)).astype("float32")
+    following = rng.integers(0, model.tokens, size=(3, 40)).astype("int32")
+    assert set(following.ravel()) == set(range(model.tokens))  # the unknown one too
+    expected = -np.take_along_axis(log_softmax(model.logits(shown).numpy()), following[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(model.nats(shown, following), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_sizes_that_cannot_be_tied_are_refused():
