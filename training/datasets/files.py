@@ -5,7 +5,7 @@ import hashlib
 import importlib.resources
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,21 @@ def locate(file: DataFile, show: Callable[[str], object] = on_stderr) -> Path:
     if file.ships:
         return _verified(Path(str(importlib.resources.files("training.datasets") / "shipped" / file.name)), file)
     return _downloaded(file, show)
+
+
+def locate_together(of_one: Sequence[DataFile]) -> list[Path]:
+    """The files of one data set, which is read by the folder that they lie in.
+
+    Raises InputError as `locate` does, and where the user has some of them alone, so that they lie in two places."""
+    found = [locate(file) for file in of_one]
+    first, *others = [path.parents[len(Path(str(file)).parts) - 1] for path, file in zip(found, of_one, strict=True)]
+    for file, place in zip(of_one[1:], others, strict=True):
+        if place != first:
+            raise InputError(
+                f"{of_one[0]} lies in {first} and {file} in {place}; expected all files of {file.data_set} in one "
+                "folder. Put them together, or remove those that are in SEQZOO_DATA."
+            )
+    return found
 
 
 def digest_of(path: Path) -> str:

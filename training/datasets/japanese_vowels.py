@@ -74,9 +74,9 @@ class SplitSeries:
 
 
 def locate() -> Path:
-    """The folder of the two files: the user's copy under `SEQZOO_DATA`, or downloaded once."""
-    found = [files.locate(file) for file in FILES]
-    return found[0].parent
+    """The folder of the two files: the user's copy under `SEQZOO_DATA`, or downloaded once. Raises InputError where
+    the user has one of them alone."""
+    return files.locate_together(FILES)[0].parent
 
 
 def read(path: Path) -> SplitSeries:

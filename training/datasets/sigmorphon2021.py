@@ -7,7 +7,6 @@ from pathlib import Path
 
 from training.datasets import files
 from training.datasets.files import DataFile
-from training.errors import InputError
 
 LICENCE = "CC BY-SA 3.0 (from Wiktionary, through WikiPron)"
 CITATION = (
@@ -43,11 +42,4 @@ def locate(language: str) -> Path:
     """The file for training of one of `FILES`' languages, with the two others beside it: the user's copy under
     `SEQZOO_DATA`, or downloaded once. Raises InputError where the user has some of the three alone: what is read beside
     a file for training decides how its words are split."""
-    training, *others = [files.locate(file) for file in FILES[language]]
-    for other in others:
-        if other.parent != training.parent:
-            raise InputError(
-                f"{training.name} lies in {training.parent} and {other.name} in {other.parent}; expected all three "
-                "parts in one folder. Put them together, or remove those that are in SEQZOO_DATA."
-            )
-    return training
+    return files.locate_together(FILES[language])[0]

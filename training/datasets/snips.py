@@ -82,9 +82,9 @@ FILES = (
 
 
 def locate() -> Path:
-    """The folder of the SNIPS data: the user's copy under `SEQZOO_DATA`, or downloaded once."""
-    found = [files.locate(file) for file in FILES]
-    return found[0].parent.parent
+    """The folder of the SNIPS data: the user's copy under `SEQZOO_DATA`, or downloaded once. Raises InputError where
+    the user has some of the files alone."""
+    return files.locate_together(FILES)[0].parent.parent
 
 
 def read(path: Path) -> Utterances:

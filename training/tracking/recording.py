@@ -16,6 +16,7 @@ from training.export.contract import SignatureTensors
 from training.fitting import TrainingInterruptedError
 
 SYSTEM_METRICS_SECONDS = 1.0
+DATA_SHA256 = "data.sha256"  # the tag of a run
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
 
 
@@ -47,7 +48,7 @@ def log_data(data: DataSummary) -> None:
     source = data.source
     dataset = mlflow.data.from_pandas(data.table, source=source, name=data.name, digest=data.sha256[:32])
     mlflow.log_input(dataset, context="training")
-    tags = {"data.sha256": data.sha256, "data.source": source, "data.licence": data.licence, "data.split": data.split}
+    tags = {DATA_SHA256: data.sha256, "data.source": source, "data.licence": data.licence, "data.split": data.split}
     mlflow.set_tags({name: text for name, text in tags.items() if text})
 
 

@@ -7,10 +7,10 @@ import mlflow
 
 from training.errors import InputError
 from training.tracking import store
+from training.tracking.recording import DATA_SHA256
 
 SEEDS = (0, 1, 2)  # of each model that is recorded; the first is that whose weights come along
 MILLISECONDS = 1e3
-DATA = "data.sha256"  # the tag of a run
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def run_of_seed(model: str, seed: int) -> SeededRun:
         version=number,
         seconds=(chosen.info.end_time - chosen.info.start_time) / MILLISECONDS,
         settings=settings,
-        figures_by_seed=_by_seed(runs, model, settings, chosen.data.tags.get(DATA)),
+        figures_by_seed=_by_seed(runs, model, settings, chosen.data.tags.get(DATA_SHA256)),
     )
 
 
@@ -65,7 +65,7 @@ def _by_seed(
     return {
         run.data.params["seed"]: _test_figures(run, model)
         for run in runs.values()
-        if (_without_seed(run.data.params), run.data.tags.get(DATA)) == (settings, data_sha256)
+        if (_without_seed(run.data.params), run.data.tags.get(DATA_SHA256)) == (settings, data_sha256)
     }
 
 

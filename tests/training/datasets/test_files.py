@@ -4,10 +4,12 @@ import http.server
 import socketserver
 import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from training.datasets.files import DataFile, digest_of, locate
+from training.datasets import japanese_vowels, sigmorphon2021, snips
+from training.datasets.files import DataFile, digest_of, locate, locate_together
 from training.datasets.seattle_weather import FILE
 from training.errors import InputError
 
@@ -98,6 +100,27 @@ def test_the_file_of_the_user_is_taken_and_nothing_is_downloaded(own, file, orig
     assert locate(file) == own / "etth1" / "ETTh1.csv"
     assert origin.asked == []
     assert not home.exists()
+
+
+def test_files_of_one_data_set_lie_together(own, file, origin, home):
+    """One above another, as those of SNIPS do, and two that the user has in part alone."""
+    (own / "etth1" / "train").mkdir()
+    files = [file, replace(file, data_set="etth1/train")]
+    (own / str(files[1])).write_bytes(CONTENT)
+    with pytest.raises(InputError, match=rf"^etth1/ETTh1\.csv lies in {home}/data and etth1/train/.* in {own}; expect"):
+        locate_together(files)
+    (own / str(file)).write_bytes(CONTENT)
+    assert locate_together(files) == [own / str(file) for file in files]
+
+
+@pytest.mark.parametrize(
+    "together", [snips.locate, japanese_vowels.locate, *(partial(sigmorphon2021.locate, of) for of in ("dut", "fre"))]
+)
+def test_a_data_set_that_is_read_by_its_folder_is_refused_in_two(together, monkeypatch, tmp_path):
+    places = iter(["own", *["downloaded"] * 20])
+    monkeypatch.setattr("training.datasets.files.locate", lambda file: tmp_path / next(places) / str(file))
+    with pytest.raises(InputError, match=r"lies in .*own and .* in .*downloaded; expected all files of .* in one"):
+        together()
 
 
 def test_a_packed_file_of_the_user_is_taken_by_the_checksum_of_what_is_packed(own, file, origin):

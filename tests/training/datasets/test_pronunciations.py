@@ -40,17 +40,6 @@ def test_each_file_of_sigmorphon_has_its_own_address():
     assert all(file.url.endswith(f"/data/medium/{file.name}") for file in files)
 
 
-def test_parts_of_sigmorphon_in_two_folders_are_refused(monkeypatch, tmp_path):
-    def located(file):
-        return tmp_path / ("own" if "train" in file.name else "downloaded") / file.name
-
-    monkeypatch.setattr(sigmorphon2021.files, "locate", located)
-    with pytest.raises(
-        InputError, match=r"dut_train\.tsv lies in .*own and dut_dev\.tsv in .*downloaded; expected all"
-    ):
-        sigmorphon2021.locate("dut")
-
-
 def dictionary(folder, entries):
     path = folder / "own.dict"
     path.write_text("\n".join(entries) + "\n", encoding="utf-8")
