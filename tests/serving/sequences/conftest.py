@@ -10,7 +10,7 @@ from serving.server import ANY_FREE, ModelServer
 from tests.serving import exports
 from tests.serving.asking import Grpc, Rest
 from tests.serving.sequences import models
-from tests.serving.sequences.driving import Driver
+from tests.serving.sequences.driving import Driver, ids
 from tests.serving.sequences.redis_server import WHY_NOT, RedisServer, redis_program
 
 
@@ -71,6 +71,12 @@ def sequence_server(sequence_models, tmp_path_factory):
 @pytest.fixture(scope="session")
 def sequence_ask(sequence_server):
     return Grpc(f"localhost:{sequence_server.grpc_port}")
+
+
+@pytest.fixture
+def new():
+    """An id that no sequence of that server has."""
+    return next(ids)
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ import tensorflow as tf
 
 from tests.serving.asking import SECONDS, predict_request
 
+UNKNOWN = ("NOT_FOUND", "Sequence with provided ID does not exist")
+ids = iter(range(1000, 10**6))  # of sequences: each is taken once
+
 
 def special(sequence=None, control=None, step=None):
     """Their TensorProtos."""

@@ -6,11 +6,10 @@ import pytest
 from serving.sequences.store import Key
 from tests.serving.asking import Rest, refused
 from tests.serving.sequences.conftest import ended
-from tests.serving.sequences.driving import sums
+from tests.serving.sequences.driving import UNKNOWN, sums
 from tests.serving.sequences.models import chunk
 
 a, b = chunk(1, 2)
-UNKNOWN = ("NOT_FOUND", "Sequence with provided ID does not exist")
 
 
 @pytest.fixture

@@ -1,23 +1,11 @@
 """Sequences over gRPC, asked with the stock stubs."""
 
-import threading
-
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests.serving.asking import predict_request, refused, wait_until
-from tests.serving.sequences.driving import request, sums
+from tests.serving.asking import predict_request, refused
+from tests.serving.sequences.driving import UNKNOWN, ids, sums
 from tests.serving.sequences.models import chunk
-
-UNKNOWN = ("NOT_FOUND", "Sequence with provided ID does not exist")
-ids = iter(range(1000, 10**6))
-
-
-@pytest.fixture
-def new():
-    """An id that is not in use."""
-    return next(ids)
 
 
 def test_chunks_give_what_the_whole_sequence_gives(step, new):
@@ -183,70 +171,6 @@ def test_too_many_sequences_are_refused_until_one_ends(ask_model):
         plain.end(sequence=sequence)
 
 
-# numbered steps
-
-
-def test_a_repeat_gets_the_kept_answer_and_is_not_counted_again(step, new):
-    a, b, c = chunk(1, 2, 1)
-    first = step.start(a, new, step=0)
-    assert first["sequence_step"].tolist() == [0]
-    assert first["sequence_step"].dtype == np.int64
-    for again in (step.start(a, new, step=0), step.start(b, new, step=0)):  # inputs are not compared
-        np.testing.assert_array_equal(again["y"], first["y"])
-    second = step(b, new, step=1)
-    again = step(b, new, step=1)
-    assert {alias: array.tolist() for alias, array in again.items()} == {
-        alias: array.tolist() for alias, array in second.items()
-    }
-    np.testing.assert_array_equal(step(c, new, step=2)["y"], sums(a, b, c))
-    text = f"Sequence {new}: step 0 does not follow step 2"
-    assert refused(step, a, new, step=0) == ("FAILED_PRECONDITION", text)
-    text = f"Sequence {new}: step 4 does not follow step 2"
-    assert refused(step, a, new, step=4) == ("FAILED_PRECONDITION", text)
-    assert refused(step.start, a, new, step=0) == ("ALREADY_EXISTS", "Sequence with provided ID already exists")
-    last = step.end(c, new, step=3)
-    np.testing.assert_array_equal(step.end(c, new, step=3)["y"], last["y"])
-    assert refused(step, c, new, step=3) == UNKNOWN
-    assert refused(step, c, new, step=4) == UNKNOWN
-    np.testing.assert_array_equal(step.start(c, new, step=0)["y"], sums(c))
-    assert refused(step.end, c, new, step=3)[0] == "FAILED_PRECONDITION"
-
-
-def test_steps_without_index_count_but_are_not_kept(step, new):
-    a, b, c = chunk(1, 1, 1)
-    step.start(a, new)
-    step(b, new)
-    text = f"Sequence {new}: the answer of step 1 was not kept"
-    assert refused(step, b, new, step=1) == ("FAILED_PRECONDITION", text)
-    np.testing.assert_array_equal(step(c, new, step=2)["y"], sums(a, b, c))
-    step(c, new)
-    text = f"Sequence {new}: step 2 does not follow step 3"
-    assert refused(step, c, new, step=2) == ("FAILED_PRECONDITION", text)
-
-
-def test_a_start_has_the_index_0(step, new):
-    text = f"Sequence {new}: step 2 does not follow step -1"
-    assert refused(step.start, chunk(1)[0], new, step=2) == ("FAILED_PRECONDITION", text)
-
-
-def test_an_end_without_inputs_can_be_repeated_too(step, new):
-    step.start(chunk(1)[0], new, step=0)
-    assert step.end(sequence=new, step=1)["sequence_step"].tolist() == [1]
-    assert step.end(sequence=new, step=1)["sequence_step"].tolist() == [1]
-    assert refused(step.end, None, new) == UNKNOWN
-
-
-def test_where_ended_ones_are_not_retained_a_repeat_finds_nothing(ask_model, new):
-    wider = ask_model("wider")
-    (a,) = chunk(1, features=3)
-    wider.start(a, new, step=0)
-    wider.end(a, new, step=1)
-    assert refused(wider.end, a, new, step=1) == UNKNOWN
-
-
-# which calls
-
-
 def test_a_step_signature_without_the_contract_holds_no_sequences(ask_model):
     other = ask_model("other")
     text = "Model other version 1 holds no sequences: signature step has no input that begins with state_"
@@ -288,153 +212,6 @@ def test_another_version_than_the_sequence_runs_on_is_an_error(step, new):
     assert refused(step, a, new, version=2) == ("FAILED_PRECONDITION", text)
 
 
-# order and joining
-
-
-def ask_at_once(step, *requests):
-    """Futures of requests that are on their way."""
-    return [step.ask.prediction.Predict.future(message, timeout=30) for message in requests]
-
-
-def test_steps_of_different_sequences_are_joined_and_ragged_ones_padded(step, held, sequence_server, new):
-    chunks = chunk(2, 3, 1, 7, 4)
-    numbers = [new, *(next(ids) for _ in chunks[1:])]
-    began, go, rows = held("running")
-    first = ask_at_once(step, request("running", {"x": chunks[0]}, numbers[0], 1))
-    assert began.acquire(timeout=30)
-    others = ask_at_once(
-        step, *(request("running", {"x": x}, n, 1) for n, x in zip(numbers[1:], chunks[1:], strict=True))
-    )
-    wait_until(lambda: joined(sequence_server, "running") == 4)
-    go.set()
-    for future, x in zip(first + others, chunks, strict=True):
-        answer = {alias: tf.make_ndarray(tensor) for alias, tensor in future.result().outputs.items()}
-        np.testing.assert_array_equal(answer["y"], sums(x))
-        assert answer["number"].tolist() == [list(range(1, x.shape[1] + 1))]
-    assert rows == [1, 4]
-    for number, x in zip(numbers, chunks, strict=True):
-        np.testing.assert_array_equal(step.end(x, number)["y"], sums(x, x))
-
-
-def joined(server, model):
-    """Steps of the model that wait to be joined."""
-    with server.manager.use(model) as loaded:
-        joiner = server.sequences._joiners[loaded]
-    return sum(len(queue.waiting) for queue in joiner._queues.values())
-
-
-def test_a_bad_step_in_a_batch_harms_only_itself(ask_model, held, sequence_server, new):
-    strict = ask_model("strict")
-    a, b, c = chunk(2, 2, 3)
-    good, bad, other = (next(ids) for _ in range(3))
-    for number in (good, bad, other):
-        strict.start(a, number)
-    began, go, rows = held("strict")
-    first = ask_at_once(strict, request("strict", {"x": a}, new, 1))
-    assert began.acquire(timeout=30)
-    together = ((good, b), (bad, np.full((1, 2, 2), 1000, np.float32)), (other, c))
-    futures = ask_at_once(strict, *(request("strict", {"x": x}, number) for number, x in together))
-    wait_until(lambda: joined(sequence_server, "strict") == 3)
-    go.set()
-    first[0].result()
-    np.testing.assert_array_equal(tf.make_ndarray(futures[0].result().outputs["y"]), sums(a, b))
-    np.testing.assert_array_equal(tf.make_ndarray(futures[2].result().outputs["y"]), sums(a, c))
-    code, text = refused(futures[1].result)
-    assert code == "INVALID_ARGUMENT"
-    assert "a number is too large" in text
-    assert rows == [1, 3, 1, 1, 1]  # each by itself, once they have failed together
-    for number, so_far in ((good, (a, b)), (bad, (a,)), (other, (a, c))):
-        np.testing.assert_array_equal(strict.end(b, number)["y"], sums(*so_far, b))
-
-
-def test_calls_of_one_sequence_run_in_order_and_too_many_are_refused(ask_model, held):
-    plain = ask_model("plain")
-    a, b = chunk(1, 1)
-    plain.start(a, 1)
-    began, go, _ = held("plain")
-    first = ask_at_once(plain, request("plain", {"x": a}, 1))
-    assert began.acquire(timeout=30)
-    second = ask_at_once(plain, request("plain", {"x": b}, 1))
-    turns = plain_turns(plain)
-    wait_until(lambda: turns())
-    text = "Sequence 1 has 1 requests waiting, which is the limit"
-    assert refused(plain, b, 1) == ("RESOURCE_EXHAUSTED", text)
-    go.set()
-    np.testing.assert_array_equal(tf.make_ndarray(first[0].result().outputs["y"]), sums(a, a))
-    np.testing.assert_array_equal(tf.make_ndarray(second[0].result().outputs["y"]), sums(a, a, b))
-    plain.end(sequence=1)
-
-
-def plain_turns(driver):
-    return lambda: any(line.waiting for line in driver.ask.sequences._turns._lines.values())
-
-
-@pytest.fixture(autouse=True)
-def with_sequences(sequence_ask, sequence_server):
-    sequence_ask.sequences = sequence_server.sequences
-
-
-def test_a_call_whose_deadline_passes_while_it_waits_is_not_run(step, held, new):
-    a, b, c = chunk(1, 1, 1)
-    step.start(a, new)
-    began, go, _ = held("running")
-    first = ask_at_once(step, request("running", {"x": b}, new))
-    assert began.acquire(timeout=30)
-    assert refused(step, c, new, timeout=0.2)[0] == "DEADLINE_EXCEEDED"
-    go.set()
-    first[0].result()
-    np.testing.assert_array_equal(step.end(b, new)["y"], sums(a, b, b))
-
-
-def test_a_repeat_that_comes_while_the_first_runs_waits_and_gets_its_answer(step, held, new):
-    (a,) = chunk(3)
-    began, go, _ = held("running")
-    first = ask_at_once(step, request("running", {"x": a}, new, 1, 0))
-    assert began.acquire(timeout=30)
-    second = ask_at_once(step, request("running", {"x": a}, new, 1, 0))
-    wait_until(plain_turns(step))
-    go.set()
-    for future in first + second:
-        np.testing.assert_array_equal(tf.make_ndarray(future.result().outputs["y"]), sums(a))
-    assert step.end(a, new)["number"].tolist() == [[4, 5, 6]]
-
-
-def test_a_start_while_the_end_runs_is_refused(step, held, new):
-    (a,) = chunk(1)
-    step.start(a, new)
-    began, go, _ = held("running")
-    ending = ask_at_once(step, request("running", {"x": a}, new, 2))
-    assert began.acquire(timeout=30)
-    text = "Sequence last request is being processed and it's not available anymore"
-    assert refused(step.start, a, new) == ("FAILED_PRECONDITION", text)
-    assert refused(step, a, new) == UNKNOWN
-    go.set()
-    ending[0].result()
-    np.testing.assert_array_equal(step.start(a, new)["y"], sums(a))
-
-
-def test_many_clients_get_what_each_would_get_alone(step):
-    """Every sequence in a thread of its own, ragged chunks; what they share is the server."""
-    wrong = []
-
-    def drive(number):
-        chunks = chunk(*np.random.default_rng(number).integers(1, 9, 12), seed=number)
-        for index in range(len(chunks)):
-            control = 1 if not index else 2 if index == len(chunks) - 1 else 0
-            answer = step.ask.prediction.Predict(
-                request("running", {"x": chunks[index]}, number, control, index), timeout=30
-            )
-            if not np.array_equal(tf.make_ndarray(answer.outputs["y"]), sums(*chunks[: index + 1])):
-                wrong.append((number, index))
-
-    threads = [threading.Thread(target=drive, args=[next(ids)]) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not wrong
-
-
 def test_the_metrics_count(sequence_rest, step, new):
     def samples():
         text = sequence_rest.get("/monitoring/prometheus/metrics").text
@@ -452,7 +229,7 @@ def test_the_metrics_count(sequence_rest, step, new):
     step(a, new, step=1)
     step.start(a, f"{new}")
     step.end(a, f"{new}")
-    grown = {name: value - before[name] for name, value in samples().items()}
+    grown = {name: value - before.get(name, 0) for name, value in samples().items()}
     assert grown[':serving:sequence:active{model_name="running"}'] == 1
     assert grown[':serving:sequence:started{model_name="running"}'] == 2
     assert grown[':serving:sequence:ended{model_name="running",reason="end"}'] == 1

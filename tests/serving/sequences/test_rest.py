@@ -11,13 +11,7 @@ from tests.serving.asking import refused, wait_until
 from tests.serving.sequences.driving import sums
 from tests.serving.sequences.models import chunk
 
-ids = iter(range(2_000_000, 3_000_000))
 UNKNOWN = (404, "Sequence with provided ID does not exist")
-
-
-@pytest.fixture
-def new():
-    return next(ids)
 
 
 @pytest.fixture
