@@ -99,6 +99,7 @@ def train(
     quiet.import_tensorflow()
     from training.distribution import WorkerLostError, join
     from training.errors import InputError
+    from training.figures import shown
     from training.fitting import TrainingInterruptedError
     from training.home import default_repository
     from training.pipeline import follow
@@ -130,7 +131,7 @@ def train(
         raise InputError(str(error)) from error
     for contender, figures in {name: trained.test, **trained.baselines}.items():
         for metric, value in figures.items():
-            click.echo(f"{contender} test_{metric} {value:.4f}")
+            click.echo(f"{contender} test_{metric} {shown(value)}")
     click.echo(f"{name} version {trained.version.number} lies in {trained.folder}")
     click.echo(f"champion is version {trained.champion.number}")
 

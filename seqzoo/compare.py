@@ -6,6 +6,7 @@ import numpy as np
 
 from models.layers.named import RECURRENCES, recurrence
 from training.errors import InputError
+from training.figures import shown
 from training.zoo.comparison import Compared, Say
 from training.zoo.comparison import compare as run_comparison
 
@@ -39,11 +40,11 @@ def table(found: Sequence[Compared]) -> Iterator[str]:
     for each in found:
         for metric in each.tests[0]:
             values = [test[metric] for test in each.tests]
-            said = ", ".join(f"{value:.4f}" for value in values)
+            said = ", ".join(map(shown, values))
             yield f"{each.cell} ({each.units} units, {each.parameters:,} parameters) test_{metric}, seeds {said}"
     for each in found:
         for when, sizes in each.gradients.items():
             yield f"{each.cell} gradient {len(sizes) - 1} time steps back, {when}: {sizes[0]:.1e} of the last step's"
     for each in found:
         for metric in each.tests[0]:
-            yield f"{each.cell} test_{metric} {np.mean([test[metric] for test in each.tests]):.4f}"
+            yield f"{each.cell} test_{metric} {shown(float(np.mean([test[metric] for test in each.tests])))}"

@@ -7,6 +7,7 @@ from models.zoo import entry
 from seqzoo.ask import connect
 from training.evaluation import Evaluation
 from training.evaluation import evaluate as run_evaluation
+from training.figures import shown
 from training.home import default_repository
 from training.tasks.task import Arrays
 
@@ -42,7 +43,7 @@ def lines(model: str, found: Evaluation) -> Iterator[str]:
     """The intervals, then a line for each figure: the plain guesses' first, the model's last."""
     yield f"{model}, answered by {found.source}"
     for metric, (low, high) in found.intervals.items():
-        yield f"  test_{metric} {found.test[metric]:.4f}, 95 % bootstrap interval {low:.4f} to {high:.4f}"
+        yield f"  test_{metric} {shown(found.test[metric])}, 95 % bootstrap interval {shown(low)} to {shown(high)}"
     for contender, figures in {**found.baselines, model: found.test}.items():
         for metric, value in figures.items():
-            yield f"{contender} test_{metric} {value:.4f}"
+            yield f"{contender} test_{metric} {shown(value)}"

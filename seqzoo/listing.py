@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from models.zoo import ZOO, entry
 from training.export.card import card
+from training.figures import shown
 from training.zoo.goals import GOALS, Goal
 from training.zoo.record import Record, recorded
 
@@ -33,7 +34,7 @@ def _rows(name: str) -> Iterator[Sequence[str]]:
     metrics = list(goals) or (list(found.figures) if found else [""])
     for number, metric in enumerate(metrics):
         goal = goals.get(metric)
-        figure = f"{found.figures[metric]:.3f}" if found and metric in found.figures else NONE
+        figure = shown(found.figures[metric], 3) if found and metric in found.figures else NONE
         aims = [NONE, NONE, NONE] if goal is None else [f"{goal.must:g}", f"{goal.target:g}", goal.published or NONE]
         network = [NONE, NONE] if found is None else [f"{found.parameters:,}", size_of(found.export_bytes)]
         said = [known.task, known.data or NONE, *network] if number == 0 else [""] * 4
@@ -50,9 +51,11 @@ def _figures(found: Record) -> Iterator[str]:
     yield ""
     for metric, value in found.figures.items():
         goal = GOALS.get(found.model, {}).get(metric)
-        yield f"- {metric} {value:.3f}{_interval(found, metric)}{_seeds(found, metric)}{_aims(goal)}"
+        yield f"- {metric} {shown(value, 3)}{_interval(found, metric)}{_seeds(found, metric)}{_aims(goal)}"
     for contender, figures in found.baselines.items():
-        yield f"- beside it {contender}: " + ", ".join(f"{metric} {value:.3f}" for metric, value in figures.items())
+        yield f"- beside it {contender}: " + ", ".join(
+            f"{metric} {shown(value, 3)}" for metric, value in figures.items()
+        )
     trained = "" if found.training_seconds is None else f", trained in {found.training_seconds / 60:.1f} minutes"
     yield f"- {found.parameters:,} parameters{trained}, {found.precision}, exported {size_of(found.export_bytes)}"
     if found.run_id:
@@ -63,11 +66,11 @@ def _interval(found: Record, metric: str) -> str:
     if metric not in found.intervals:
         return ""
     low, high = found.intervals[metric]
-    return f" (95 % interval {low:.3f} to {high:.3f})"
+    return f" (95 % interval {shown(low, 3)} to {shown(high, 3)})"
 
 
 def _seeds(found: Record, metric: str) -> str:
-    said = [f"{figures[metric]:.3f}" for _, figures in sorted(found.seeds.items()) if metric in figures]
+    said = [shown(figures[metric], 3) for _, figures in sorted(found.seeds.items()) if metric in figures]
     return f", seeds {', '.join(sorted(found.seeds))}: {', '.join(said)}" if len(said) > 1 else ""
 
 

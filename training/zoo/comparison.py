@@ -16,6 +16,7 @@ import numpy as np
 from models.zoo import entry
 from training import plots
 from training.errors import InputError
+from training.figures import shown
 from training.registered_gradients import forgotten_after
 from training.run import TrainingRun, with_settings
 from training.tasks.table import TASKS, task_module
@@ -129,6 +130,6 @@ def _trained(
     follow("trained", made.model)
     test = made.task.evaluate(made.predict, "test")
     mlflow.log_metrics({f"test_{name}": value for name, value in test.items()}, run_id=made.progress.run_id)
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in test.items())
+    figures = ", ".join(f"{name} {shown(value)}" for name, value in test.items())
     say(f"  {cell}, seed {run.seed}: best of {made.progress.epoch} epochs {made.progress.best_epoch}, test {figures}")
     return made.progress.history, test, gradients

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.zoo import ZOO, entry
 from training.export.packed import MEGABYTE
+from training.figures import shown
 from training.zoo import variants
 from training.zoo.goals import GOALS, Goal
 from training.zoo.record import Record, all_recorded
@@ -35,7 +36,7 @@ keeps this table in `models/weights/NAME/variants.json`.
 
 COSTS = """Training time is that of the recorded run by the wall clock, on {cores} CPU cores that had other work too.
 Latency is the median of one call of `serving_default` with one example, in process, on the same cores. Half precision
-(float16) is kept where it changes no figure in four digits.
+(float16) is kept where it changes no digit that `seqzoo evaluate` prints.
 """
 
 FIGURES = ("model", "metric", "figure", "95 % interval", "seeds", "must", "target", "reached", "beside it", "published")
@@ -80,13 +81,13 @@ def _others(others: Mapping[str, Mapping[str, Record]]) -> Iterator[tuple[str, .
 
 def _figure(found: Record, metric: str, goal: Goal | None) -> tuple[str, ...]:
     value = found.figures[metric]
-    low_high = " to ".join(f"{bound:.3f}" for bound in found.intervals.get(metric, ()))
-    seeds = ", ".join(f"{figures[metric]:.3f}" for _, figures in sorted(found.seeds.items()))
-    guesses = ", ".join(f"{name} {figures[metric]:.3f}" for name, figures in found.baselines.items())
+    low_high = " to ".join(shown(bound, 3) for bound in found.intervals.get(metric, ()))
+    seeds = ", ".join(shown(figures[metric], 3) for _, figures in sorted(found.seeds.items()))
+    guesses = ", ".join(f"{name} {shown(figures[metric], 3)}" for name, figures in found.baselines.items())
     must, target, reached, published = ("", "", "", "") if goal is None else (
         f"{goal.must:g}", f"{goal.target:g}", goal.reached(value) or "none", goal.published
     )  # fmt: skip
-    return f"{value:.3f}", low_high, seeds, must, target, reached, guesses, published
+    return shown(value, 3), low_high, seeds, must, target, reached, guesses, published
 
 
 def _training(found: Record) -> str:

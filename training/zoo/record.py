@@ -3,7 +3,7 @@
     python -m training.zoo.record weather
 
 takes the run of seed 0 from the store under SEQZOO_HOME, and the figures of other seeds with the same settings. Half
-precision is kept where it changes no figure in the four digits that `seqzoo evaluate` prints.
+precision is kept where it changes no digit of a figure that `seqzoo evaluate` prints.
 
     python -m training.zoo.record --seeds weather
 
@@ -27,6 +27,7 @@ from training.export import packed
 from training.export import repository as repositories
 from training.export.card import card, with_figures
 from training.export.command import export
+from training.figures import shown
 from training.home import default_repository
 from training.tasks.table import task_module
 from training.tasks.task import Task
@@ -35,7 +36,6 @@ from training.zoo.runs import SeededRun, figures_by_seed, run_of_seed
 
 FILE = "record.json"
 MOST_BYTES = 16 * packed.MEGABYTE  # of the weights of one model
-DIGITS = 4  # after the point, in which half precision must not show
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _packed(model: str, folder: Path, whole: Evaluation) -> tuple[Evaluation, st
 
 
 def _printed(figures: Mapping[str, float]) -> dict[str, str]:
-    return {name: f"{value:.{DIGITS}f}" for name, value in figures.items()}
+    return {name: shown(value) for name, value in figures.items()}
 
 
 def _rewrite_card(model: str, found: Evaluation, lineage: dict[str, Any], precision: str) -> None:
@@ -216,7 +216,7 @@ def main() -> None:
     names = [name for name in sys.argv[1:] if name != "--seeds"]
     for model in names or sorted(ZOO):
         made = add_seeds(model) if "--seeds" in sys.argv else record(model, default_repository())
-        figures = ", ".join(f"{name} {value:.{DIGITS}f}" for name, value in made.figures.items())
+        figures = ", ".join(f"{name} {shown(value)}" for name, value in made.figures.items())
         print(f"{model}: {figures}; {made.precision}, {made.weights_bytes:,} bytes; seeds {', '.join(made.seeds)}")
 
 

@@ -17,6 +17,7 @@ from training.datasets import sigmorphon2021
 from training.errors import InputError
 from training.evaluation import evaluate
 from training.export import packed
+from training.figures import shown
 from training.home import default_repository, home
 from training.zoo.goals import Goal
 from training.zoo.in_turn import in_turn
@@ -138,7 +139,7 @@ def main() -> None:
             model, name = sys.argv[2:]
             (variant,) = (each for each in variants_of(model) if each.name == name)
             made = record(variant, default_repository())
-            print(f"{model}, {name}: {variant.metric} {made.figures[variant.metric]:.4f}")
+            print(f"{model}, {name}: {variant.metric} {shown(made.figures[variant.metric])}")
             return
         models = sys.argv[1:] or list(dict.fromkeys(each.model for each in VARIANTS))
         for model in models:
