@@ -83,7 +83,9 @@ def _figure(found: Record, metric: str, goal: Goal | None) -> tuple[str, ...]:
     value = found.figures[metric]
     low_high = " to ".join(shown(bound, 3) for bound in found.intervals.get(metric, ()))
     seeds = ", ".join(shown(figures[metric], 3) for _, figures in sorted(found.seeds.items()))
-    guesses = ", ".join(f"{name} {shown(figures[metric], 3)}" for name, figures in found.baselines.items())
+    guesses = ", ".join(
+        f"{name} {shown(figures[metric], 3)}" for name, figures in found.baselines.items() if metric in figures
+    )
     must, target, reached, published = ("", "", "", "") if goal is None else (
         f"{goal.must:g}", f"{goal.target:g}", goal.reached(value) or "none", goal.published
     )  # fmt: skip

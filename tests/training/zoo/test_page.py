@@ -14,7 +14,7 @@ RECORD = Record(
     model="speaker",
     figures={"accuracy": 0.9784, "cross_entropy": 0.0961},
     intervals={"accuracy": [0.9621, 0.9919]},
-    baselines={"logistic": {"accuracy": 0.962, "cross_entropy": 0.104}},
+    baselines={"most_frequent": {"accuracy": 0.084}, "logistic": {"accuracy": 0.962, "cross_entropy": 0.104}},
     seeds={"0": {"accuracy": 0.9784, "cross_entropy": 0.0961}, "1": {"accuracy": 0.9702, "cross_entropy": 0.1}},
     seed=0,
     run_id="0123456789abcdef",
@@ -36,8 +36,8 @@ def rows(text):
 def test_a_record_is_three_kinds_of_rows():
     found = rows(page({"speaker": RECORD}, {}))
     assert [
-        "`speaker`", "accuracy", "0.978", "0.962 to 0.992", "0.978, 0.970", "0.976", "0.989", "must", "logistic 0.962",
-        "echo-state network .965, LSTNet .981",
+        "`speaker`", "accuracy", "0.978", "0.962 to 0.992", "0.978, 0.970", "0.976", "0.989", "must",
+        "most_frequent 0.084, logistic 0.962", "echo-state network .965, LSTNet .981",
     ] in found  # fmt: skip
     assert ["`speaker`", "cross_entropy", "0.096", "", "0.096, 0.100", "", "", "", "logistic 0.104", ""] in found
     assert ["`speaker`", "12,345", "1.5 min", "1.00 MiB", "0.50 MiB, float16", "1.23 ms"] in found
