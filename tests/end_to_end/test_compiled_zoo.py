@@ -18,6 +18,7 @@ from training.export.command import export
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 PLAIN = {  # no recurrence and no product of matrices, or a loop that goes on as long as its values say
     "char-lm": {"encode", "decode", "generate", "serving_default", "step"},
+    "word-lm": {"encode", "decode"},
 }
 
 
