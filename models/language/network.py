@@ -19,7 +19,7 @@ from models.layers.lstm import LSTM
 Tensor = Any
 
 UNKNOWN_PROBABILITY = 1e-6  # of token 0, which no training text holds: its odds against all others together
-BLOCK = 2048  # tokens of a tied readout whose logits `nats` has in memory at once
+BLOCK = 8192  # tokens of a tied readout whose logits `nats` has in memory at once
 MOST_PROJECTED = 1024  # tokens that are projected all at once before text is written
 
 
@@ -132,7 +132,10 @@ class LanguageModel(keras.Model):
         if self.readout is not None:
             known = self.readout(hidden)
         else:
-            known = tf.einsum("...u,tu->...t", hidden, self.embedding.embeddings.value)[..., 1:] + self.bias
+            # one product of two matrices: with more dimensions the embeddings would be gone through for each row
+            flat = tf.reshape(hidden, [-1, self.units])
+            scores = tf.matmul(flat, self.embedding.embeddings.value, transpose_b=True)[:, 1:] + self.bias
+            known = tf.reshape(scores, tf.concat([tf.shape(hidden)[:-1], [self.tokens - 1]], axis=0))
         unknown = tf.reduce_logsumexp(known, axis=-1, keepdims=True) + math.log(UNKNOWN_PROBABILITY)
         return tf.concat([unknown, known], axis=-1)
 
