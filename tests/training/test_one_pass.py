@@ -39,8 +39,3 @@ def test_weights_are_those_of_keras_adamw(in_a_graph):
         after_steps(OnePassAdamW, in_a_graph), after_steps(keras.optimizers.AdamW, False), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-
-
-def test_a_saved_optimizer_goes_on_where_it_was():
-    config = OnePassAdamW(0.1, weight_decay=0.3).get_config()
-    assert OnePassAdamW.from_config(config).get_config() == config
