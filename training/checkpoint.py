@@ -17,7 +17,8 @@ from training.home import checkpoints
 
 @dataclass
 class Progress:
-    """Where a training stands after its last finished epoch; epoch 0 is the start."""
+    """Where a training stands after its last finished epoch; epoch 0 is the start. seconds: what the finished epochs
+    took, their validation too, by the wall clock; a pause before `--resume` does not count."""
 
     model: str
     run_id: str
@@ -26,6 +27,7 @@ class Progress:
     best_epoch: int = 0
     best_value: float = float("inf")
     history: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def fit(
             stop_if_asked()
 
         while progress.epoch < run.epochs and progress.epoch - progress.best_epoch < run.patience:
-            epoch = progress.epoch + 1
+            epoch, began = progress.epoch + 1, time.monotonic()
             loss = walk.epoch(epoch, after_batch)
             with nullcontext() if average is None else average.in_place():
                 figures = {"loss": loss, **(validate() if team is None else team.told(metric, validate))}
@@ -84,6 +84,7 @@ def fit(
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} in epoch {epoch}; try a lower learning_rate.")
             progress.epoch = epoch
+            progress.seconds += time.monotonic() - began
             for name, figure in figures.items():
                 progress.history.setdefault(name, []).append(figure)
             is_best = figures[metric] < progress.best_value

@@ -241,9 +241,8 @@ def _finish(
     say: Say,
 ) -> Trained:
     test, baselines = task.evaluate(predict, "test"), task.baselines()
-    mlflow.log_metrics(
-        {**_named("test", test), "best_epoch": progress.best_epoch, f"best_{zoo_entry.metric}": progress.best_value}
-    )
+    best = {"best_epoch": progress.best_epoch, f"best_{zoo_entry.metric}": progress.best_value}
+    mlflow.log_metrics({**_named("test", test), **best, recording.TRAINING_SECONDS: progress.seconds})
     for name, figures in baselines.items():
         mlflow.log_metrics(_named(f"test_{name}", figures))
     recording.log_pictures(task.pictures(predict, progress.history))

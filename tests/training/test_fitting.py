@@ -49,12 +49,17 @@ def test_training_reaches_the_weight_that_the_data_have(seqzoo_home):
     assert model.get_weights()[0].item() == pytest.approx(3, abs=0.2)
 
 
-@pytest.mark.parametrize(("minutes", "epochs"), [(3.5, 3), (3.0, 3), (2.9, 2), (0.1, 1), (100, 6)])
-def test_no_epoch_begins_that_would_end_after_the_minutes(seqzoo_home, monkeypatch, minutes, epochs):
+@pytest.fixture
+def now(monkeypatch):
+    """The time, in a list; a test moves it on."""
     now = [0.0]
     # the module's own name alone: servers of other tests run on the real clock
     monkeypatch.setattr("training.fitting.time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
 
+
+@pytest.mark.parametrize(("minutes", "epochs"), [(3.5, 3), (3.0, 3), (2.9, 2), (0.1, 1), (100, 6)])
+def test_no_epoch_begins_that_would_end_after_the_minutes(seqzoo_home, now, minutes, epochs):
     def validate():
         now[0] += 60  # an epoch takes a minute
         return {"error": 10 - now[0] / 60}
@@ -113,6 +118,19 @@ def test_a_signal_stops_between_batches_and_resuming_ends_as_an_undisturbed_run(
     result, _ = training(resumed, run_of(), state=state, progress=progress)
     assert result.history == expected.history
     np.testing.assert_array_equal(resumed.get_weights()[0], undisturbed.get_weights()[0])
+
+
+def test_the_time_of_a_training_is_that_of_its_finished_epochs_without_a_pause(seqzoo_home, now):
+    def validate():
+        now[0] += 60
+        return {"error": 1.0}
+
+    training(line(run_of(epochs=2)), run_of(epochs=2), validate)
+    progress, state = checkpoint.load(checkpoint.newest("line"))
+    assert progress.seconds == 120
+    now[0] += 3600
+    result, _ = training(line(run_of()), run_of(), validate, state, progress)
+    assert result.seconds == 240
 
 
 def test_the_average_of_the_weights_is_validated_and_kept_and_resuming_goes_on_with_it(seqzoo_home):

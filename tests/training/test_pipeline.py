@@ -58,6 +58,7 @@ def test_the_run_holds_test_figures_beside_the_plain_guesses(trained, trained_ru
     assert round(metrics["test_persistence_temp_min_mae"], 2) == 1.49
     assert round(metrics["test_ridge_rain_brier"], 3) == 0.187
     assert metrics["best_epoch"] in (1, 2)
+    assert 0 < metrics["training_seconds"] < (trained_run.info.end_time - trained_run.info.start_time) / 1e3
 
 
 def test_the_run_holds_the_data_set_with_its_digest(trained_run):

@@ -17,6 +17,7 @@ from training.fitting import TrainingInterruptedError
 
 SYSTEM_METRICS_SECONDS = 1.0
 DATA_SHA256 = "data.sha256"  # the tag of a run
+TRAINING_SECONDS = "training_seconds"  # the metric, see `Progress.seconds`
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
 
 

@@ -7,7 +7,7 @@ import mlflow
 
 from training.errors import InputError
 from training.tracking import store
-from training.tracking.recording import DATA_SHA256
+from training.tracking.recording import DATA_SHA256, TRAINING_SECONDS
 
 SEEDS = (0, 1, 2)  # of each model that is recorded; the first is that whose weights come along
 MILLISECONDS = 1e3
@@ -15,7 +15,8 @@ MILLISECONDS = 1e3
 
 @dataclass(frozen=True)
 class SeededRun:
-    """A registered run, and the test figures of every registered run that differs from it in its seed alone."""
+    """A registered run, what its training took, and the test figures of every registered run that differs from it in
+    its seed alone."""
 
     run_id: str
     seed: int
@@ -40,7 +41,7 @@ def run_of_seed(model: str, seed: int) -> SeededRun:
         run_id=chosen.info.run_id,
         seed=seed,
         version=number,
-        seconds=(chosen.info.end_time - chosen.info.start_time) / MILLISECONDS,
+        seconds=_seconds(chosen),
         settings=settings,
         figures_by_seed=_by_seed(runs, model, settings, chosen.data.tags.get(DATA_SHA256)),
     )
@@ -71,6 +72,12 @@ def _by_seed(
 
 def _without_seed(parameters: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in sorted(parameters.items()) if name != "seed"}
+
+
+def _seconds(run: mlflow.entities.Run) -> float:
+    """What its epochs took; of a run that did not log it yet, from its start to its end."""
+    whole = (run.info.end_time - run.info.start_time) / MILLISECONDS
+    return float(run.data.metrics.get(TRAINING_SECONDS, whole))
 
 
 def _test_figures(run: mlflow.entities.Run, model: str) -> dict[str, float]:
