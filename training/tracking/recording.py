@@ -1,5 +1,6 @@
 """What a run holds: parameters, figures per epoch, the data set, pictures, the card, the environment, the model."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
@@ -8,6 +9,8 @@ from typing import Any
 
 import mlflow
 from matplotlib.figure import Figure
+from mlflow.data.dataset_source import DatasetSource
+from mlflow.data.dataset_source_registry import get_dataset_source_from_json
 from mlflow.models import ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
@@ -46,11 +49,16 @@ def recorded(
 
 def log_data(data: DataSummary) -> None:
     """The data set as an MLflow dataset with its digest, and the whole checksum as a tag."""
-    source = data.source
-    dataset = mlflow.data.from_pandas(data.table, source=source, name=data.name, digest=data.sha256[:32])
+    digest = data.sha256[:32]
+    dataset = mlflow.data.from_pandas(data.table, source=_source(data.source), name=data.name, digest=digest)
     mlflow.log_input(dataset, context="training")
-    tags = {DATA_SHA256: data.sha256, "data.source": source, "data.licence": data.licence, "data.split": data.split}
-    mlflow.set_tags({name: text for name, text in tags.items() if text})
+    tags = {"data.source": data.source, "data.licence": data.licence, "data.split": data.split}
+    mlflow.set_tags({DATA_SHA256: data.sha256, **{name: text for name, text in tags.items() if text}})
+
+
+def _source(where: str) -> str | DatasetSource:
+    """Where data come from. MLflow knows two classes for a local path, of one name, and warns that it takes the one."""
+    return where if "://" in where else get_dataset_source_from_json(json.dumps({"uri": where}), "local")
 
 
 def log_epoch(epoch: int, figures: Mapping[str, float]) -> None:
