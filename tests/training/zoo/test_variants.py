@@ -55,7 +55,8 @@ def test_its_arguments_are_those_of_the_command(monkeypatch, tmp_path):
         (tmp_path / str(file)).write_bytes(str(file).encode())
     monkeypatch.setenv("SEQZOO_DATA", str(tmp_path))
     train = tmp_path / "g2p-sigmorphon2021" / "dut_train.tsv"
-    assert dutch.arguments(0) == ["g2p", "--data", str(train), "--seed", "0"]
+    settings = ["--set", "batch_size=64", "--set", "epochs=40", "--set", "patience=40", "--set", "dropout=0.3"]
+    assert dutch.arguments(0) == ["g2p", *settings, "--data", str(train), "--seed", "0"]
     train.write_bytes(b"another")
     with pytest.raises(InputError, match=r"dut_train\.tsv has 7 bytes with sha256 .*; expected .*Replace it by"):
         variants.check("g2p")

@@ -1,94 +1,17 @@
 import threading
 import time
-from collections import defaultdict
 
 import pytest
 
-from serving.errors import NotFoundError, UnavailableError
-from serving.harness import Retries
-from serving.manager import Manager
-from serving.states import State, StateMonitor
+from serving.errors import NotFoundError
+from serving.states import State
 from serving.version_policy import resource_preserving
 from tests.serving.asking import wait_until
+from tests.serving.manager.by_hand import folders, settle, version_of
 
 START, LOADING, AVAILABLE, UNLOADING, END = (
     State.START, State.LOADING, State.AVAILABLE, State.UNLOADING, State.END,
 )  # fmt: skip
-
-
-class Loaded:
-    def __init__(self, name, version):
-        self.name, self.version = name, version
-        self.closed = False
-
-    def close(self):
-        self.closed = True
-
-
-class History(StateMonitor):
-    """Remembers every state of every version, and who was available at each moment."""
-
-    def __init__(self):
-        super().__init__()
-        self.states = defaultdict(list)
-
-    def publish(self, name, version, state, error=None):
-        self.states[version].append(state)
-        super().publish(name, version, state, error)
-
-
-class Loads:
-    """The loader: versions in `broken` fail; those in `slow` wait until they are let go."""
-
-    def __init__(self):
-        self.broken = set()
-        self.slow = {}
-        self.order = []
-
-    def __call__(self, name, version, folder):
-        self.order.append(version)
-        if version in self.slow:
-            self.slow[version].wait(30)
-        if version in self.broken:
-            raise UnavailableError(f"version {version} is broken")
-        return Loaded(name, version)
-
-
-@pytest.fixture
-def loads():
-    return Loads()
-
-
-@pytest.fixture
-def make(loads, clock):
-    """A manager that takes a turn only when it is told to, unless it is started."""
-    made = []
-
-    def manager(**options):
-        options = {"retries": Retries(1, 60_000_000), "clock": clock} | options
-        made.append(Manager(loads, History(), **options))
-        return made[-1]
-
-    yield manager
-    for event in loads.slow.values():
-        event.set()
-    for one in made:
-        one.stop()
-
-
-def folders(*versions):
-    return {version: f"/m/{version}" for version in versions}
-
-
-def settle(manager):
-    """Turns until there is nothing to do."""
-    while manager.turn():
-        pass
-
-
-def version_of(manager, version=None):
-    with manager.use("m", version) as loaded:
-        return loaded.version
 
 
 def test_a_wanted_version_goes_through_start_and_loading_to_available(make):
@@ -366,50 +289,3 @@ def test_the_grace_time_of_a_stop_is_that_of_all_versions_together(make):
         harness.leave()
     assert seconds < 30  # not a second for each
     assert not any(closed)
-
-
-def test_a_version_that_is_only_needed_comes_after_the_wanted_one_and_is_never_the_default(make, loads):
-    held = {1}
-    manager = make(holds=lambda name, version, since: version in held)
-    manager.aspire("m", folders(0), folders(0, 1))
-    assert manager.takes_up(["m"])
-    settle(manager)
-    assert loads.order == [0, 1]
-    assert manager.available("m") == [0, 1]
-    assert not manager.takes_up(["m"])
-    assert (version_of(manager), version_of(manager, 1)) == (0, 1)
-    assert not manager.takes_sequences("m", 1)
-    manager.aspire("m", folders(0))
-    settle(manager)
-    assert manager.available("m") == [0, 1]
-    held.clear()
-    settle(manager)
-    assert manager.available("m") == [0]
-    assert manager.states.states[1] == [START, LOADING, AVAILABLE, UNLOADING, END]
-    assert [manager.served("m", version) for version in (0, 1, 2)] == [True, True, False]
-
-
-def test_a_version_that_is_only_needed_and_cannot_be_loaded_is_done_without(make, loads):
-    manager = make(holds=lambda name, version, since: True)
-    loads.broken.add(1)
-    manager.aspire("m", folders(2), folders(1))
-    settle(manager)
-    assert loads.order == [2, 1]
-    assert manager.available("m") == [2]
-    assert not manager.states.failures(["m"])
-    assert not manager.served("m", 1)
-    loads.broken.clear()
-    manager.aspire("m", folders(1))
-    settle(manager)
-    assert version_of(manager) == 1
-
-
-def test_a_version_that_is_only_needed_stays_when_it_is_wanted_after_all(make, loads):
-    manager = make(holds=lambda name, version, since: True, num_load_threads=1)
-    loads.slow[1] = threading.Event()
-    manager.aspire("m", folders(2), folders(1))
-    wait_until(lambda: (manager.turn(), loads.order == [2, 1])[1])
-    manager.aspire("m", folders(1, 2))
-    loads.slow[1].set()
-    wait_until(lambda: manager.available("m") == [1, 2])
-    assert manager.takes_sequences("m", 1)
