@@ -1,7 +1,6 @@
 """AdamW as one pass over the weights, for networks whose weights are many beside what a step computes.
 
-Operation by operation an update goes through memory again and again; XLA makes one loop of it. With the vectors of
-33,000 words, of which a step sees some hundreds, that is a large part of the step.
+Operation by operation an update goes through memory again and again; XLA makes one loop of it.
 """
 
 from collections.abc import Sequence

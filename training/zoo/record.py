@@ -102,7 +102,7 @@ def record(model: str, repository: Path, seed: int = 0) -> Record:
         unpacked = Path(scratch) / "version"
         packed.unpack(packed.folder_of(model), unpacked)
         latency = latency_ms(unpacked)
-    _rewrite_card(model, found, lineage, precision)
+    _state_figures(model, found, lineage, precision)
     made = replace(
         of_version(run, folder, found),
         precision=precision,
@@ -131,6 +131,7 @@ def add_seeds(model: str) -> Record:
             f"registered under SEQZOO_HOME; `seqzoo train {model} --seed {(earlier.seed or 0) + 1}` makes one."
         )
     made = replace(earlier, seeds=dict(sorted({**earlier.seeds, **more}.items())))
+    _rewrite_card(model, made.figures, made.baselines)
     write(made)
     return made
 
@@ -196,14 +197,21 @@ def _printed(figures: Mapping[str, float]) -> dict[str, str]:
     return {name: shown(value) for name, value in figures.items()}
 
 
-def _rewrite_card(model: str, found: Evaluation, lineage: dict[str, Any], precision: str) -> None:
+def _state_figures(model: str, found: Evaluation, lineage: dict[str, Any], precision: str) -> None:
     """The card and the lineage then state the figures of these very weights."""
     measured = {f"test_{name}": value for name, value in found.test.items()}
     stated = {**lineage, "metrics": {**lineage.get("metrics", {}), **measured}, "precision": precision}
+    path = packed.folder_of(model) / packed.EXTRA / "lineage.json"
+    path.write_text(json.dumps(stated, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _rewrite_card(model, found.test, found.baselines)
+
+
+def _rewrite_card(model: str, test: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]]) -> None:
+    """The card that comes along is today's, with the figures and the lineage of the weights beside it."""
     extra = packed.folder_of(model) / packed.EXTRA
-    text = with_figures(card(model), {f"{model} (this version)": found.test, **found.baselines}, stated)
+    lineage = json.loads((extra / "lineage.json").read_text(encoding="utf-8"))
+    text = with_figures(card(model), {f"{model} (this version)": test, **baselines}, lineage)
     (extra / "model_card.md").write_text(text, encoding="utf-8")
-    (extra / "lineage.json").write_text(json.dumps(stated, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def parameters_of(network: Any) -> int:

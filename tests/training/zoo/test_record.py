@@ -19,7 +19,9 @@ def earlier(trained, monkeypatch, tmp_path):
     monkeypatch.setenv("SEQZOO_HOME", str(home))
     monkeypatch.setattr(packed, "WEIGHTS", tmp_path)
     settings = run_of_seed("weather", 0).settings
-    sha256 = repository.lineage(home / "repository/weather/1")["data_sha256"]
+    version = home / "repository/weather/1"
+    packed.pack(version, packed.folder_of("weather"), half=False)
+    sha256 = repository.lineage(version)["data_sha256"]
     return Record("weather", OTHERS, seed=5, seeds={"5": OTHERS}, settings=settings, data_sha256=sha256)
 
 
@@ -30,6 +32,16 @@ def test_a_run_that_differs_in_the_seed_alone_joins(trained, earlier):
     assert made == replace(earlier, seeds=made.seeds)
     assert made.seeds == {"0": pytest.approx(trained[1].test), "5": OTHERS}
     assert add_seeds("weather") == made
+
+
+def test_the_card_that_comes_along_is_then_todays_with_the_figures_of_the_weights(earlier, monkeypatch):
+    write(earlier)
+    monkeypatch.setattr("training.zoo.record.card", lambda model: f"# {model}, three seeds\n")
+    add_seeds("weather")
+    text = (packed.folder_of("weather") / packed.EXTRA / "model_card.md").read_text()
+    assert text.startswith("# weather, three seeds\n")
+    assert "| weather (this version) | 0.500 | 0.500 | 0.500 |" in text
+    assert f"- data_sha256: {earlier.data_sha256}" in text
 
 
 def test_so_does_one_with_a_setting_that_the_record_did_not_know_yet(earlier):
