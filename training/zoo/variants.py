@@ -66,7 +66,7 @@ def _forecast(horizon: int, ridge: float, published: str = "", **more: str) -> V
     return Variant("forecast", f"horizon {horizon}", "mse", goal, settings)
 
 
-FEW = {  # of a thirteenth of CMUdict's words
+FEW = {  # for a language of which 8,000 words are known, not the 107,143 of CMUdict
     "batch_size": "64",
     "epochs": "40",
     "patience": "40",
