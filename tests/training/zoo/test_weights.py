@@ -8,6 +8,7 @@ from models.zoo import ZOO
 from training.evaluation import evaluate
 from training.export import packed
 from training.export import repository as repositories
+from training.export.card import card
 from training.zoo.goals import GOALS, Goal
 from training.zoo.record import all_recorded, recorded
 
@@ -40,9 +41,11 @@ def test_the_card_and_the_lineage_that_come_along_state_the_same(name):
     if found.data is None:
         assert not packed.come_along(name)
         return
-    lineage, card = repositories.lineage(packed.folder_of(name)), packed.folder_of(name) / "assets.extra/model_card.md"
+    lineage = repositories.lineage(packed.folder_of(name))
+    text = (packed.folder_of(name) / "assets.extra/model_card.md").read_text(encoding="utf-8")
     assert lineage["run_id"] == found.run_id
-    row = next(line for line in card.read_text().splitlines() if line.startswith(f"| {name} (this version)"))
+    assert text.startswith(card(name).rstrip()), "the card was changed after the weights were recorded"
+    row = next(line for line in text.splitlines() if line.startswith(f"| {name} (this version)"))
     for metric, value in found.figures.items():
         assert lineage["metrics"][f"test_{metric}"] == value
         assert f" {value:.3f} " in row
